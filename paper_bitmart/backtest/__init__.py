@@ -1,0 +1,1 @@
+"""Replay of recorded markets with orders, and the backtest harness."""

@@ -1,0 +1,1 @@
+"""bitmart_paper_trade: the interactive shell and connectors."""

@@ -1,0 +1,1 @@
+"""The venue: order life cycle, accounts, ledger, fees, risk checks, journal, clock."""

@@ -1,0 +1,1 @@
+"""The matching core: book, queue position, fills, latency - integers and arrays only."""

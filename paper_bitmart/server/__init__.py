@@ -1,0 +1,1 @@
+"""BitMart-compatible REST and websocket API on loopback."""
