@@ -54,9 +54,7 @@ class Fault(StrEnum):
     """The symbol's feed is not live: nothing fills, new orders get 50022, cancels work."""
 
 
-REQUEST_FAULTS = frozenset(
-    {Fault.LOST_ACK, Fault.SERVER_ERROR, Fault.RATE_LIMITED, Fault.MAINTENANCE, Fault.DELAY}
-)
+REQUEST_FAULTS = frozenset({Fault.SERVER_ERROR, Fault.RATE_LIMITED, Fault.MAINTENANCE, Fault.DELAY})
 FRAME_FAULTS = frozenset({Fault.WS_DROP, Fault.WS_DUPLICATE, Fault.WS_LATE, Fault.WS_DISCONNECT})
 FEED_FAULTS = frozenset({Fault.FEED_FROZEN, Fault.SYMBOL_HALTED})
 
@@ -122,11 +120,10 @@ class FaultRecord(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class RequestFaults:
-    """What happens to one request: wait, then refuse with `refuse`, or carry out and lose the answer."""
+    """What happens to one request: it waits, then it is refused with `refuse` or goes on."""
 
     delay_ns: int = 0
     refuse: Fault | None = None
-    lost_ack: bool = False
 
 
 NO_FAULTS = RequestFaults()
@@ -188,6 +185,7 @@ class Faults:
             for index, rule in enumerate(plan.rules)
         ]
         self._requests = [t for t in triggers if t.rule.fault in REQUEST_FAULTS]
+        self._answers = [t for t in triggers if t.rule.fault is Fault.LOST_ACK]
         self._frames = [t for t in triggers if t.rule.fault in FRAME_FAULTS]
         self._feeds = [t for t in triggers if t.rule.fault in FEED_FAULTS]
 
@@ -195,16 +193,18 @@ class Faults:
         """Decide what happens to one REST request. Delays add up; the first refusal wins."""
         if not self._requests:
             return NO_FAULTS
-        delay_ns, refuse, lost = 0, None, False
+        delay_ns, refuse = 0, None
         for trigger in self._struck(self._requests, path, at_ns):
             fault = trigger.rule.fault
             if fault is Fault.DELAY:
                 delay_ns += trigger.rule.delay_ms * NS_PER_MS
-            elif fault is Fault.LOST_ACK:
-                lost = True
             elif refuse is None:
                 refuse = fault
-        return RequestFaults(delay_ns, refuse, lost)
+        return RequestFaults(delay_ns, refuse)
+
+    def on_accepted(self, path: str, at_ns: int) -> bool:
+        """Whether the answer to a request that was carried out gets lost."""
+        return bool(self._answers and self._struck(self._answers, path, at_ns))
 
     def on_ws_frame(self, connection_id: int | str, table: str, at_ns: int) -> FrameSteps:
         """Decide what happens to one outgoing push.

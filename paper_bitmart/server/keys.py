@@ -59,6 +59,11 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int | None = None
     ips: tuple[str, ...] = ()
 
+    @property
+    def expires_ms(self) -> int | None:
+        """`expires_ns` in ms, rounded down."""
+        return None if self.expires_ns is None else self.expires_ns // 1_000_000
+
     def __repr__(self) -> str:
         return f"ApiKey({self.access_key[:6]}..., account={self.account!r})"
 

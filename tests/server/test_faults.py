@@ -24,6 +24,7 @@ def faults_of(*rules: FaultRule, seed: int = 1) -> Faults:
 def test_without_a_plan_nothing_happens():
     faults = Faults()
     assert faults.on_request(SUBMIT, 0) is NO_FAULTS
+    assert not faults.on_accepted(SUBMIT, 0)
     assert faults.on_ws_frame(1, "spot/trade", 0) is SEND_ONCE
     assert faults.on_feed("BTC_USDT", 0) is None
     assert not faults.records
@@ -32,7 +33,7 @@ def test_without_a_plan_nothing_happens():
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        (FaultRule(fault=Fault.LOST_ACK), RequestFaults(lost_ack=True)),
+        (FaultRule(fault=Fault.LOST_ACK), NO_FAULTS),
         (FaultRule(fault=Fault.SERVER_ERROR), RequestFaults(refuse=Fault.SERVER_ERROR)),
         (FaultRule(fault=Fault.RATE_LIMITED), RequestFaults(refuse=Fault.RATE_LIMITED)),
         (FaultRule(fault=Fault.MAINTENANCE), RequestFaults(refuse=Fault.MAINTENANCE)),
@@ -66,7 +67,7 @@ def test_rules_strike_only_where_their_pattern_matches():
 
 def test_skip_and_count_bound_the_strikes():
     faults = faults_of(FaultRule(fault=Fault.LOST_ACK, skip=2, count=1))
-    assert [faults.on_request(SUBMIT, n).lost_ack for n in range(5)] == [False, False, True, False, False]
+    assert [faults.on_accepted(SUBMIT, n) for n in range(5)] == [False, False, True, False, False]
 
 
 def test_a_rule_is_active_in_its_time_window_only():
@@ -84,7 +85,7 @@ def test_a_halt_goes_before_a_freeze():
 def test_the_same_seed_makes_the_same_decisions():
     def decisions(seed):
         faults = faults_of(FaultRule(fault=Fault.LOST_ACK, probability=0.5), seed=seed)
-        return [faults.on_request(SUBMIT, n).lost_ack for n in range(64)]
+        return [faults.on_accepted(SUBMIT, n) for n in range(64)]
 
     assert decisions(3) == decisions(3)
     assert decisions(3) != decisions(4)
@@ -96,8 +97,8 @@ def test_one_rules_decisions_do_not_depend_on_another_rule():
     alone = faults_of(lost)
     beside = faults_of(lost, FaultRule(fault=Fault.SERVER_ERROR, probability=0.5))
     requests = range(32)
-    assert [alone.on_request(SUBMIT, n).lost_ack for n in requests] == [
-        beside.on_request(SUBMIT, n).lost_ack for n in requests
+    assert [alone.on_accepted(SUBMIT, n) for n in requests] == [
+        beside.on_accepted(SUBMIT, n) for n in requests
     ]
 
 
