@@ -233,7 +233,10 @@ class CaptureWriter:
         """
         if not self._last_ns <= recv_ns <= TIME_NS_MAX:
             raise CaptureError(
-                self.path, self.lines + 1, f"{recv_ns} is before the last line's {self._last_ns}", "receive_ns"
+                self.path,
+                self.lines + 1,
+                f"{recv_ns} is before the last line's {self._last_ns}",
+                "receive_ns",
             )
         if b"\n" in payload or not payload.startswith(b"{") or not payload.endswith(b"}"):
             raise CaptureError(

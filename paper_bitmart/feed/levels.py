@@ -1,0 +1,74 @@
+"""One side of a published book, and what a message changes in it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sortedcontainers import SortedDict
+
+from paper_bitmart.feed.events import BID, Flag
+
+Level = tuple[int, int]
+"""(price_ticks, size_lots); size 0 means the level is gone."""
+
+
+class LevelChange(NamedTuple):
+    price_ticks: int
+    size_lots: int
+    flags: int
+    """LEFT_WINDOW or ENTERED_WINDOW, else 0."""
+
+
+def best_of(book: SortedDict, side: int) -> int | None:
+    """Best price in ticks, None if the side is empty."""
+    return book.keys()[-1 if side == BID else 0] if book else None
+
+
+def worst_of(book: SortedDict, side: int) -> int | None:
+    """Worst published price in ticks, None if the side is empty."""
+    return book.keys()[0 if side == BID else -1] if book else None
+
+
+def apply_levels(book: SortedDict, side: int, levels: Sequence[Level], window: int) -> list[LevelChange]:
+    """Write absolute sizes into a side; return what really changed, in the order given.
+
+    A venue that publishes only the best `window` levels pushes "0" for a level that merely left them, and
+    sends a level that moved in as if it were new. Both are told by the window's edge:
+
+    - LEFT_WINDOW: size 0, the side still has `window` levels after the message, and the price is worse
+      than the worst of them;
+    - ENTERED_WINDOW: a new price, worse than the side's worst before the message, and the side was full.
+
+    Cost: O(levels * log(book)).
+    """
+    # Comparing sign * price makes "worse" one comparison for both sides: greater is worse.
+    sign = -1 if side == BID else 1
+    edge_before = _edge(book, side, window)
+    changed: list[tuple[int, int, bool]] = []
+    for price, size in levels:
+        old = book.get(price, 0)
+        if size == old:
+            continue
+        if size:
+            book[price] = size
+        else:
+            del book[price]
+        changed.append((price, size, not old))
+    if not changed:
+        return []
+    edge_after = _edge(book, side, window)
+    return [
+        LevelChange(price, size, _window_flag(sign * price, size, new, sign, edge_before, edge_after))
+        for price, size, new in changed
+    ]
+
+
+def _window_flag(
+    signed_price: int, size: int, new: bool, sign: int, edge_before: int | None, edge_after: int | None
+) -> int:
+    if not size:
+        return Flag.LEFT_WINDOW if edge_after is not None and signed_price > sign * edge_after else 0
+    return Flag.ENTERED_WINDOW if new and edge_before is not None and signed_price > sign * edge_before else 0
+
+
+def _edge(book: SortedDict, side: int, window: int) -> int | None:
+    return worst_of(book, side) if len(book) >= window else None

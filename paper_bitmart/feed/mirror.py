@@ -1,0 +1,499 @@
+"""The mirror of one symbol: BitMart's messages in, clean market events and an honest feed state out.
+
+Sans-I/O: no clock, no socket, no callback. Whoever holds the connection passes messages in with their
+receive time and does what `wants_snapshot` asks for.
+
+States, and what leads to them:
+
+    SYNCING  start, reconnect, gap, crossed book, bad depth message
+    LIVE     a snapshot, joined by the updates that were held; or an update that continues a STALE book
+    STALE    no depth content for `max_age_ns`
+    CLOSED   disconnected
+
+Outside LIVE no LEVEL, TRADE or BBO event leaves the mirror. Entering LIVE writes the whole book as
+SNAPSHOT_BEGIN, LEVEL..., SNAPSHOT_END, then FEED_STATE LIVE.
+
+Source: protocol reference 7.1 (BitMart's rules) and 7.2 (what a careful mirror adds).
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from sortedcontainers import SortedDict
+
+from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.feed.event_buffer import PACK_EVENT, EventBuffer
+from paper_bitmart.feed.events import ASK, BID, BUY, SELL, FeedState, Flag, Kind
+from paper_bitmart.feed.level_reader import LevelReader, RepeatedPrice, exchange_ns
+from paper_bitmart.feed.levels import Level, LevelChange, apply_levels, best_of
+from paper_bitmart.feed.mirror_counters import MirrorCounters
+from paper_bitmart.feed.pushes import (
+    DISCONNECTED,
+    TRADES_PER_MESSAGE_MAX,
+    BadMessage,
+    BboItem,
+    DepthItem,
+    Push,
+    PushKind,
+    TradeItem,
+    decode_push,
+)
+
+DepthSource = Literal["increase100", "depth50", "auto"]
+
+MAX_AGE_NS = 30_000_000_000
+"""BitMart sends a sign of life about every 10 s (reference 7.3); three missing ones are silence."""
+HELD_UPDATES_MAX = 1024
+BOOK_LEVELS_MAX = 10_000
+THIN_LEVELS = 20
+THIN_REQUEST_EVERY_NS = 30_000_000_000
+WINDOWS = {PushKind.INCREMENT: 100, PushKind.FULL_DEPTH: 50}
+_SIDE_OF_TRADE = {"buy": BUY, "sell": SELL}
+_LEVEL, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.TRADE), int(Kind.BBO)
+
+
+class _Update(NamedTuple):
+    version: int
+    exch_ns: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class Mirror:
+    """Follows one symbol's market.
+
+    Args:
+        rules: tick and lot of the symbol.
+        source: `increase100` mirrors the incremental channel; `depth50` mirrors the full top 50, whose
+            differences become LEVEL events; `auto` takes increase100 as soon as it appears, else depth50.
+        max_age_ns: content older than this is STALE (see `tick`); None never is.
+        strict: raise BadMessage instead of counting it and treating it as a gap: for recordings, where
+            a bad message means a wrong rules file or a damaged file.
+
+    Attributes:
+        bids, asks: SortedDict price_ticks -> size_lots, both ascending: the best bid is the last key.
+            Trust them only while `state` is LIVE.
+        version: of the book, -1 if none (depth50 has no versions).
+        wants_snapshot: ask the venue for one (`op: request`) and go on passing messages in.
+        requests: rises with each new wish; a second wish while the first is open needs a second request.
+        counters, last_problem: for reports and logs.
+    """
+
+    def __init__(
+        self,
+        rules: SymbolRules,
+        source: DepthSource = "increase100",
+        *,
+        max_age_ns: int | None = MAX_AGE_NS,
+        strict: bool = False,
+    ) -> None:
+        self.rules = rules
+        self.symbol = rules.symbol
+        self.state = FeedState.SYNCING
+        self.bids: SortedDict = SortedDict()
+        self.asks: SortedDict = SortedDict()
+        self.version = -1
+        self.wants_snapshot = False
+        self.requests = 0
+        self.counters = MirrorCounters()
+        self.last_problem = ""
+        self.content_ns = -1
+        """Receive time of the newest depth content in the book; -1 if none."""
+        self._depth = PushKind.FULL_DEPTH if source == "depth50" else PushKind.INCREMENT
+        self._undecided = source == "auto"
+        self._max_age_ns = max_age_ns
+        self._strict = strict
+        self._reader = LevelReader(rules)
+        self._held: dict[int, _Update] = {}
+        self._out = EventBuffer()
+        self._exch_ns = 0
+        self._covered: tuple[int, int] | None = None
+        self._thin_asked_ns: int | None = None
+        self._recv_ns = 0
+        self._seq = 0
+
+    # Input
+
+    def receive(self, message: bytes | Push, recv_ns: int, seq: int = 0) -> np.ndarray:
+        """Take one message from the wire.
+
+        Args:
+            message: JSON text, or already decoded; items of other symbols are passed over.
+            recv_ns: receive time, never earlier than the last call.
+            seq: ordinal of the message in its capture or session.
+
+        Returns:
+            (n,) EVENT_DTYPE, all with this `recv_ns`; n may be 0.
+
+        Raises:
+            BadMessage: only when `strict`; the book did not change.
+            ValueError: `recv_ns` went back.
+        """
+        self.accept(message, recv_ns, seq)
+        return self.take()
+
+    def accept(self, message: bytes | Push, recv_ns: int, seq: int = 0) -> None:
+        """As `receive`, but the events wait for `take`: cheaper when many messages are converted."""
+        self._advance(recv_ns, seq)
+        try:
+            push = decode_push(message) if isinstance(message, bytes) else message
+        except BadMessage as error:
+            # It may have been a depth message, and nobody can tell now.
+            self._bad(error, breaks_book=True)
+            return
+        if push.kind is PushKind.CONTROL and push.name == DISCONNECTED:
+            self._disconnect()
+            return
+        events_before = len(self._out)
+        for i, item in enumerate(push.items):
+            if item.symbol == self.symbol:
+                self._accept_item(push.kind, item, i)
+        if len(self._out) > events_before:
+            self._out.mark_last()
+
+    def take(self) -> np.ndarray:
+        """Events of the `accept` calls since the last `take`: (n,) EVENT_DTYPE."""
+        return self._out.take()
+
+    def connected(self, at_ns: int) -> np.ndarray:
+        """A new connection is up and the topics are subscribed; nothing carries over from the old one."""
+        self._advance(at_ns, self._seq)
+        self._reset_book()
+        self._enter(FeedState.SYNCING)
+        return self.take()
+
+    def disconnected(self, at_ns: int) -> np.ndarray:
+        """The connection is lost."""
+        self._advance(at_ns, self._seq)
+        self._disconnect()
+        return self.take()
+
+    def tick(self, at_ns: int) -> np.ndarray:
+        """Let time pass: a LIVE book whose content is older than `max_age_ns` becomes STALE."""
+        self.pass_time(at_ns)
+        return self.take()
+
+    def pass_time(self, at_ns: int) -> None:
+        """As `tick`, but the event waits for `take`."""
+        self._advance(at_ns, self._seq)
+        deadline = self.stale_at_ns
+        if deadline is not None and at_ns >= deadline:
+            self.counters.stale += 1
+            self._enter(FeedState.STALE)
+            self._wish_snapshot(f"no content since {self.content_ns}")
+
+    @property
+    def stale_at_ns(self) -> int | None:
+        """When `tick` would call the book STALE; None while that cannot happen."""
+        if self.state is not FeedState.LIVE or self._max_age_ns is None:
+            return None
+        return self.content_ns + self._max_age_ns
+
+    @property
+    def window(self) -> int:
+        """Levels a side that the source publishes at most."""
+        return WINDOWS[self._depth]
+
+    def _advance(self, recv_ns: int, seq: int) -> None:
+        if recv_ns < self._recv_ns:
+            raise ValueError(f"{self.symbol}: receive time went back from {self._recv_ns} to {recv_ns}")
+        self._recv_ns = recv_ns
+        self._seq = seq & 0xFFFF_FFFF
+
+    def _accept_item(self, kind: PushKind, item: object, i: int) -> None:
+        try:
+            if isinstance(item, TradeItem):
+                self._trade(item, i)
+            elif isinstance(item, BboItem):
+                self._bbo(item, i)
+            elif isinstance(item, DepthItem) and self._is_mirrored(kind):
+                self._depth_item(item, i)
+            else:
+                self.counters.ignored += 1
+        except RepeatedPrice as error:
+            self._bad(error, breaks_book=True, strict=False)
+        except BadMessage as error:
+            self._bad(error, breaks_book=isinstance(item, DepthItem))
+
+    def _is_mirrored(self, kind: PushKind) -> bool:
+        if self._undecided:
+            if kind is not self._depth and self._depth is PushKind.FULL_DEPTH:
+                self._lose_sync("increase100 replaces depth50")
+                self._reset_book()
+            self._depth = kind
+            self._undecided = kind is PushKind.FULL_DEPTH
+        return kind is self._depth
+
+    # Depth
+
+    def _depth_item(self, item: DepthItem, i: int) -> None:
+        where = f"data[{i}]"
+        update = _Update(
+            item.version,
+            exchange_ns(item.ms_t, f"{where}.ms_t"),
+            self._reader.levels(item.bids, f"{where}.bids"),
+            self._reader.levels(item.asks, f"{where}.asks"),
+        )
+        if self._depth is PushKind.FULL_DEPTH:
+            self._full_depth(update)
+            return
+        if item.version < 0:
+            raise BadMessage(f"{where}.version", f"expected a version from 0 on, got {item.version}")
+        if item.type == "snapshot":
+            self._snapshot(update)
+        elif item.type == "update":
+            self._update(update)
+        else:
+            raise BadMessage(f"{where}.type", f"expected snapshot or update, got {item.type[:40]!r}")
+
+    def _update(self, update: _Update) -> None:
+        if self.state is FeedState.CLOSED:
+            self._enter(FeedState.SYNCING)
+        if self.state is FeedState.SYNCING:
+            self._hold(update)
+        elif update.version <= self.version:
+            self._repeated(update)
+        elif update.version > self.version + 1:
+            self.counters.gaps += 1
+            self._lose_sync(f"version {update.version} follows {self.version}")
+            self._hold(update)
+        else:
+            self._follow(update)
+
+    def _follow(self, update: _Update) -> None:
+        """Version + 1 onto a whole book."""
+        self.version = update.version
+        self.counters.updates += 1
+        self._fresh(update.exch_ns)
+        changed_bids = apply_levels(self.bids, BID, update.bids, self.window)
+        changed_asks = apply_levels(self.asks, ASK, update.asks, self.window)
+        if not self._is_sound():
+            return
+        if self.state is FeedState.LIVE:
+            self._emit_changes(changed_bids, changed_asks)
+        else:
+            self._go_live()
+        self._watch_thinning()
+
+    def _repeated(self, update: _Update) -> None:
+        empty = not update.bids and not update.asks
+        if not empty or update.version != self.version or update.exch_ns < self._exch_ns:
+            self.counters.duplicates += 1
+            return
+        self.counters.keepalives += 1
+        self._fresh(update.exch_ns)
+        if self.state is FeedState.STALE:
+            self._go_live()
+        else:
+            self._emit(Kind.DEPTH_MARK, flags=Flag.LAST)
+
+    def _hold(self, update: _Update) -> None:
+        """Keep an update until a snapshot tells what it continues."""
+        if len(self._held) >= HELD_UPDATES_MAX:
+            # An unanswered wish: the oldest go, the join will find the hole and ask again.
+            self.counters.overflows += 1
+            self._held.clear()
+            self.wants_snapshot = False
+        self._held[update.version] = update
+        if not self.wants_snapshot:
+            self._wish_snapshot(self.last_problem or "update before the first snapshot")
+
+    def _snapshot(self, snapshot: _Update) -> None:
+        """Replace the book, whatever its version was: a lower one means the server started anew."""
+        self.counters.snapshots += 1
+        self._replace(snapshot)
+        if not self._join_held() or not self._is_sound():
+            return
+        self._go_live()
+
+    def _join_held(self) -> bool:
+        """Apply the held updates that continue the snapshot; False if the next one is missing."""
+        held = sorted(self._held.values())
+        self._held.clear()
+        for update in held:
+            if update.version <= self.version:
+                continue
+            if update.version > self.version + 1:
+                self.counters.gaps += 1
+                self._lose_sync(f"held version {update.version} follows snapshot {self.version}", again=True)
+                return False
+            self.version = update.version
+            self.counters.updates += 1
+            self._exch_ns = update.exch_ns
+            apply_levels(self.bids, BID, update.bids, self.window)
+            apply_levels(self.asks, ASK, update.asks, self.window)
+        return True
+
+    def _full_depth(self, full: _Update) -> None:
+        self.counters.snapshots += 1
+        if self.state is not FeedState.LIVE:
+            self._replace(full)
+            if self._is_sound():
+                self._go_live()
+            return
+        self._fresh(full.exch_ns)
+        changed_bids = apply_levels(self.bids, BID, _difference(self.bids, full.bids), self.window)
+        changed_asks = apply_levels(self.asks, ASK, _difference(self.asks, full.asks), self.window)
+        if self._is_sound():
+            self._emit_changes(changed_bids, changed_asks)
+
+    def _replace(self, snapshot: _Update) -> None:
+        self._fresh(snapshot.exch_ns)
+        self.version = snapshot.version
+        for book, levels in ((self.bids, snapshot.bids), (self.asks, snapshot.asks)):
+            book.clear()
+            book.update((price, size) for price, size in levels if size)
+
+    def _fresh(self, exch_ns: int) -> None:
+        self._exch_ns = exch_ns
+        self.content_ns = self._recv_ns
+
+    def _is_sound(self) -> bool:
+        """Check the book after a message; if it is crossed or too large, drop out of sync."""
+        if self.bids and self.asks and self.bids.keys()[-1] >= self.asks.keys()[0]:
+            self.counters.crossed += 1
+            self._lose_sync(f"crossed at version {self.version}", again=True)
+            return False
+        if max(len(self.bids), len(self.asks)) > BOOK_LEVELS_MAX:
+            self.counters.overflows += 1
+            self._lose_sync(f"more than {BOOK_LEVELS_MAX} levels on a side", again=True)
+            return False
+        return True
+
+    def _watch_thinning(self) -> None:
+        """A book that has run out of what its snapshot covered wants a new one, and stays LIVE meanwhile."""
+        if self.wants_snapshot or not self._is_thin():
+            return
+        asked = self._thin_asked_ns
+        # A market that really is this thin must not be asked about every 100 ms.
+        if asked is not None and self._recv_ns < asked + THIN_REQUEST_EVERY_NS:
+            return
+        self._thin_asked_ns = self._recv_ns
+        self.counters.thinned += 1
+        self._wish_snapshot("the book ran thin")
+
+    def _is_thin(self) -> bool:
+        fewest = min(len(self.bids), len(self.asks))
+        if fewest >= self.window:
+            return False
+        if fewest < THIN_LEVELS or self._covered is None:
+            return True
+        return self.bids.keys()[-1] < self._covered[BID] or self.asks.keys()[0] > self._covered[ASK]
+
+    # Trades and best prices
+
+    def _trade(self, item: TradeItem, i: int) -> None:
+        where = f"data[{i}]"
+        if i >= TRADES_PER_MESSAGE_MAX:
+            raise BadMessage(where, f"more than {TRADES_PER_MESSAGE_MAX} trades in a message")
+        price = self._reader.price(item.price, f"{where}.price")
+        size = self._reader.size(item.size, f"{where}.size")
+        side = _SIDE_OF_TRADE.get(item.side)
+        if side is None:
+            raise BadMessage(f"{where}.side", f"expected buy or sell, got {item.side[:40]!r}")
+        if size == 0:
+            raise BadMessage(f"{where}.size", "a trade of size 0")
+        exch_ns = exchange_ns(item.ms_t, f"{where}.ms_t")
+        if self.state is not FeedState.LIVE:
+            self.counters.trades_dropped += 1
+            return
+        self.counters.trades += 1
+        self._out.data += PACK_EVENT(self._recv_ns, exch_ns, price, size, self._seq, 0, _TRADE, side)
+
+    def _bbo(self, item: BboItem, i: int) -> None:
+        where = f"data[{i}]"
+        read = self._reader
+        bid = read.price(item.bid_px, f"{where}.bid_px"), read.size(item.bid_sz, f"{where}.bid_sz")
+        ask = read.price(item.ask_px, f"{where}.ask_px"), read.size(item.ask_sz, f"{where}.ask_sz")
+        exch_ns = exchange_ns(item.ms_t, f"{where}.ms_t")
+        if self.state is not FeedState.LIVE:
+            return
+        self.counters.bbos += 1
+        for side, (price, size) in ((BID, bid), (ASK, ask)):
+            self._out.data += PACK_EVENT(self._recv_ns, exch_ns, price, size, self._seq, 0, _BBO, side)
+
+    # States
+
+    def _lose_sync(self, why: str, *, again: bool = False) -> None:
+        """The book is not the venue's any more. `again`: an open wish was answered in vain."""
+        self._enter(FeedState.SYNCING)
+        if again or not self.wants_snapshot:
+            self._wish_snapshot(why)
+
+    def _wish_snapshot(self, why: str) -> None:
+        self.last_problem = why
+        self.wants_snapshot = True
+        self.requests += 1
+
+    def _bad(self, error: BadMessage, *, breaks_book: bool, strict: bool = True) -> None:
+        if strict and self._strict:
+            raise error
+        self.counters.bad += 1
+        self.last_problem = str(error)
+        if breaks_book and self.state is not FeedState.CLOSED:
+            # It may have been the snapshot that was asked for.
+            self._lose_sync(str(error), again=True)
+
+    def _disconnect(self) -> None:
+        self.counters.disconnects += 1
+        self._reset_book()
+        self._enter(FeedState.CLOSED)
+
+    def _reset_book(self) -> None:
+        self.bids.clear()
+        self.asks.clear()
+        self._held.clear()
+        self.version = -1
+        self.wants_snapshot = False
+        self.content_ns = -1
+        self._covered = None
+
+    def _go_live(self) -> None:
+        """Write the whole book and, unless it already was, become LIVE."""
+        self.wants_snapshot = False
+        if self.bids and self.asks:
+            self._covered = (self.bids.keys()[0], self.asks.keys()[-1])
+        self._emit(Kind.SNAPSHOT_BEGIN, flags=Flag.SNAPSHOT)
+        flags = int(Flag.SNAPSHOT)
+        for side, book in ((BID, reversed(self.bids.items())), (ASK, self.asks.items())):
+            for price, size in book:
+                self._out.data += PACK_EVENT(
+                    self._recv_ns, self._exch_ns, price, size, self._seq, flags, _LEVEL, side
+                )
+        self._emit(Kind.SNAPSHOT_END, flags=Flag.SNAPSHOT | Flag.LAST)
+        self._enter(FeedState.LIVE)
+
+    def _enter(self, state: FeedState) -> None:
+        if state is self.state:
+            return
+        self.state = state
+        self._emit(Kind.FEED_STATE, size_lots=state, flags=Flag.LAST)
+
+    # Output
+
+    def _emit(self, kind: Kind, *, flags: int, size_lots: int = 0) -> None:
+        self._out.data += PACK_EVENT(self._recv_ns, self._exch_ns, 0, size_lots, self._seq, flags, kind, 0)
+
+    def _emit_changes(self, bids: list[LevelChange], asks: list[LevelChange]) -> None:
+        if not bids and not asks:
+            self._emit(Kind.DEPTH_MARK, flags=Flag.LAST)
+            return
+        data, recv_ns, exch_ns, seq = self._out.data, self._recv_ns, self._exch_ns, self._seq
+        for price, size, flags in bids:
+            data += PACK_EVENT(recv_ns, exch_ns, price, size, seq, flags, _LEVEL, BID)
+        for price, size, flags in asks:
+            data += PACK_EVENT(recv_ns, exch_ns, price, size, seq, flags, _LEVEL, ASK)
+
+    def best_bid(self) -> int | None:
+        """Best bid in ticks, None if there is none."""
+        return best_of(self.bids, BID)
+
+    def best_ask(self) -> int | None:
+        """Best ask in ticks, None if there is none."""
+        return best_of(self.asks, ASK)
+
+
+def _difference(book: SortedDict, levels: list[Level]) -> list[Level]:
+    """What turns the book into exactly `levels`."""
+    published = dict(levels)
+    return [(price, 0) for price in book if price not in published] + levels
