@@ -1,0 +1,204 @@
+"""The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
+
+import numpy as np
+from numba import njit
+
+from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, key_of
+
+
+@njit(cache=True)
+def lower_bound(keys, n, key):
+    """Index of the first of keys[:n] (ascending) that is >= key."""
+    lo, hi = 0, n
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if keys[mid] < key:
+            lo = mid + 1
+        else:
+            hi = mid
+    return lo
+
+
+@njit(cache=True)
+def level_size(st, side, price):
+    """Displayed lots at a price, 0 if the level is not there. O(1) in the window, O(log far) outside."""
+    i = price - st.scalars[BASE_TICK]
+    if 0 <= i < st.sizes.shape[1]:
+        return st.sizes[side, i]
+    key = key_of(side, price)
+    n = st.n_far[side]
+    j = lower_bound(st.far_keys[side], n, key)
+    if j < n and st.far_keys[side, j] == key:
+        return st.far_sizes[side, j]
+    return 0
+
+
+@njit(cache=True)
+def set_level(st, side, price, lots):
+    """Set a level's displayed size (0 removes it), keep the best price; returns the size before."""
+    i = price - st.scalars[BASE_TICK]
+    key = key_of(side, price)
+    if 0 <= i < st.sizes.shape[1]:
+        old = st.sizes[side, i]
+        st.sizes[side, i] = lots
+        if old == 0:
+            if lots > 0:
+                st.occupied[side, i // BLOCK] += 1
+        elif lots == 0:
+            st.occupied[side, i // BLOCK] -= 1
+    else:
+        old = set_far(st, side, key, lots)
+    if lots > 0:
+        if key > st.best[side]:
+            st.best[side] = key
+    elif key == st.best[side] and old > 0:
+        st.best[side] = next_key(st, side, key)
+    return old
+
+
+@njit(cache=True)
+def set_far(st, side, key, lots):
+    """set_level outside the window. The caller has made sure of room for one more level."""
+    keys, sizes, n = st.far_keys[side], st.far_sizes[side], st.n_far[side]
+    j = lower_bound(keys, n, key)
+    if j < n and keys[j] == key:
+        old = sizes[j]
+        if lots > 0:
+            sizes[j] = lots
+        else:
+            for k in range(j, n - 1):
+                keys[k] = keys[k + 1]
+                sizes[k] = sizes[k + 1]
+            st.n_far[side] = n - 1
+        return old
+    if lots > 0:
+        for k in range(n, j, -1):
+            keys[k] = keys[k - 1]
+            sizes[k] = sizes[k - 1]
+        keys[j] = key
+        sizes[j] = lots
+        st.n_far[side] = n + 1
+    return 0
+
+
+@njit(cache=True)
+def next_key(st, side, key):
+    """Key of the best level strictly worse than `key`, NO_KEY if none. O(ticks to it / 64)."""
+    best = NO_KEY
+    j = lower_bound(st.far_keys[side], st.n_far[side], key)
+    if j > 0:
+        best = st.far_keys[side, j - 1]
+    step = -1 if side == 0 else 1
+    i = window_scan(st, side, abs(key) - st.scalars[BASE_TICK] + step, step)
+    if i >= 0:
+        best = max(best, key_of(side, st.scalars[BASE_TICK] + i))
+    return best
+
+
+@njit(cache=True)
+def window_scan(st, side, i, step):
+    """First occupied window index from i in direction `step`, -1 if none."""
+    width = st.sizes.shape[1]
+    if step > 0:
+        i = max(i, 0)
+    else:
+        i = min(i, width - 1)
+    while 0 <= i < width:
+        block = i // BLOCK
+        if st.occupied[side, block] == 0:
+            i = (block + 1) * BLOCK if step > 0 else block * BLOCK - 1
+        elif st.sizes[side, i] > 0:
+            return i
+        else:
+            i += step
+    return -1
+
+
+@njit(cache=True)
+def worst_key(st, side):
+    """Key of the worst displayed level, NO_KEY if the side is empty."""
+    worst = NO_KEY
+    i = window_scan(st, side, 0 if side == 0 else st.sizes.shape[1] - 1, 1 if side == 0 else -1)
+    if i >= 0:
+        worst = key_of(side, st.scalars[BASE_TICK] + i)
+    if st.n_far[side] > 0 and (i < 0 or st.far_keys[side, 0] < worst):
+        worst = st.far_keys[side, 0]
+    return worst
+
+
+@njit(cache=True)
+def count_levels(st, side):
+    """Number of displayed levels of a side."""
+    return st.n_far[side] + np.sum(st.occupied[side])
+
+
+@njit(cache=True)
+def clear_book(st):
+    """Forget every level of both sides."""
+    for side in range(2):
+        st.n_far[side] = 0
+        st.best[side] = NO_KEY
+        for block in range(st.occupied.shape[1]):
+            if st.occupied[side, block]:
+                st.occupied[side, block] = 0
+                st.sizes[side, block * BLOCK : (block + 1) * BLOCK] = 0
+
+
+@njit(cache=True)
+def centred_base(st):
+    """Window base that puts the mid price in the middle; the present base while a side is empty."""
+    if st.best[0] == NO_KEY or st.best[1] == NO_KEY:
+        return st.scalars[BASE_TICK]
+    return max(0, (st.best[0] - st.best[1]) // 2 - st.sizes.shape[1] // 2)
+
+
+@njit(cache=True)
+def wants_recenter(st):
+    """Has the market moved a quarter of the window away from its middle?"""
+    away = centred_base(st) - st.scalars[BASE_TICK]
+    return abs(away) > st.sizes.shape[1] // 4
+
+
+@njit(cache=True)
+def recenter(st):
+    """Move the window's middle to the mid price, carrying every level over exactly.
+
+    Far and scratch arrays must have room for all levels of one side. Best prices do not change; own flags are
+    rebuilt from own_keys.
+    """
+    scratch_keys, scratch_sizes = st.scratch_keys, st.scratch_sizes
+    width = st.sizes.shape[1]
+    base = centred_base(st)
+    old_base = st.scalars[BASE_TICK]
+    for side in range(2):
+        n = 0
+        for j in range(st.n_far[side]):
+            scratch_keys[n] = st.far_keys[side, j]
+            scratch_sizes[n] = st.far_sizes[side, j]
+            n += 1
+        for block in range(st.occupied.shape[1]):
+            if st.occupied[side, block]:
+                for i in range(block * BLOCK, (block + 1) * BLOCK):
+                    if st.sizes[side, i] > 0:
+                        scratch_keys[n] = key_of(side, old_base + i)
+                        scratch_sizes[n] = st.sizes[side, i]
+                        n += 1
+                        st.sizes[side, i] = 0
+                st.occupied[side, block] = 0
+        st.n_far[side] = 0
+        order = np.argsort(scratch_keys[:n])
+        for j in order:
+            i = abs(scratch_keys[j]) - base
+            if 0 <= i < width:
+                st.sizes[side, i] = scratch_sizes[j]
+                st.occupied[side, i // BLOCK] += 1
+            else:
+                st.far_keys[side, st.n_far[side]] = scratch_keys[j]
+                st.far_sizes[side, st.n_far[side]] = scratch_sizes[j]
+                st.n_far[side] += 1
+        st.own_here[side, :] = 0
+        for j in range(st.n_own[side]):
+            i = abs(st.own_keys[side, j]) - base
+            if 0 <= i < width:
+                st.own_here[side, i] = 1
+    st.scalars[BASE_TICK] = base

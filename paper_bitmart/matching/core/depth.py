@@ -1,0 +1,224 @@
+"""Depth messages: joining them with the prints they include, and what they say about our queues.
+
+Trades and depth come on two channels. A message with venue time T includes every print with a time before
+T; those prints have moved our queues already, so only the rest of a level's change is news: a drop that no
+print explains is a cancel, which the queue model splits; a rise stands behind us.
+"""
+
+from numba import njit
+
+from paper_bitmart.matching.core.book import level_size, set_level, worst_key
+from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
+from paper_bitmart.matching.core.own_orders import drop_own_level_if_idle, find_own_level, refresh_taken
+from paper_bitmart.matching.core.prints import pending_lots
+from paper_bitmart.matching.core.queue import cancelled_ahead
+from paper_bitmart.matching.core.state import (
+    LAST_DEPTH_NS,
+    N_PENDING,
+    N_TOUCHED,
+    NO_KEY,
+    PREV_DEPTH_NS,
+    PUBLISHED_LEVELS,
+    QUEUE_MODEL,
+    UNKNOWN_AHEAD,
+    key_of,
+    snap,
+)
+from paper_bitmart.matching.reports import Evidence
+
+OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
+MARKET_PASSED = int(Evidence.MARKET_PASSED)
+LEFT_WINDOW, ENTERED_WINDOW = 2, 4
+
+
+@njit(cache=True)
+def begin_message(st, exch_ns):
+    """Move the prints that this message includes from pending to their own levels."""
+    st.scalars[PREV_DEPTH_NS] = st.scalars[LAST_DEPTH_NS]
+    st.scalars[LAST_DEPTH_NS] = exch_ns
+    kept = 0
+    for i in range(st.scalars[N_PENDING]):
+        pending = st.pending[i]
+        if pending["exch_ns"] < exch_ns:
+            own_level = find_own_level(st, pending["side"], abs(pending["key"]))
+            if own_level >= 0:
+                st.own_levels[own_level]["included_lots"] += pending["lots"]
+                touch(st, own_level)
+        else:
+            target = st.pending[kept]
+            target["exch_ns"] = pending["exch_ns"]
+            target["key"] = pending["key"]
+            target["lots"] = pending["lots"]
+            target["side"] = pending["side"]
+            kept += 1
+    st.scalars[N_PENDING] = kept
+
+
+@njit(cache=True)
+def touch(st, own_level):
+    """Remember an own level until the message is whole."""
+    level = st.own_levels[own_level]
+    if level["touched"] == 0:
+        level["touched"] = 1
+        st.touched[st.scalars[N_TOUCHED]] = own_level
+        st.scalars[N_TOUCHED] += 1
+
+
+@njit(cache=True)
+def end_message(st):
+    """Levels with included prints but no published change were refilled; then forget what was touched."""
+    for i in range(st.scalars[N_TOUCHED]):
+        own_level = st.touched[i]
+        level = st.own_levels[own_level]
+        level["touched"] = 0
+        if level["included_lots"] > 0:
+            own_level_changed(st, own_level, level["known_lots"], 0)
+        drop_own_level_if_idle(st, own_level)
+    st.scalars[N_TOUCHED] = 0
+
+
+@njit(cache=True)
+def apply_level(st, event):
+    """One level of a depth message."""
+    side, price, lots = event["side"], event["price_ticks"], event["size_lots"]
+    set_level(st, side, price, lots)
+    own_level = find_own_level(st, side, price)
+    if own_level >= 0:
+        touch(st, own_level)
+        own_level_changed(st, own_level, lots, event["flags"])
+    if lots > 0:
+        other = 1 - side
+        n = st.n_own[other]
+        if n > 0 and st.own_keys[other, n - 1] >= key_of(other, price):
+            fill_by_quote(st, event, other, key_of(other, price), lots, OPPOSITE_QUOTE)
+
+
+@njit(cache=True)
+def own_level_changed(st, own_level, lots, flags):
+    """Re-estimate the queues at an own level whose published size is now `lots`."""
+    level = st.own_levels[own_level]
+    printed = level["included_lots"]
+    level["included_lots"] = 0
+    if flags & LEFT_WINDOW:
+        # It is no longer published; that says nothing about who is still there.
+        level["left_window"] = 1
+        return
+    expected = max(0, level["known_lots"] - printed)
+    came_back = level["left_window"] == 1 or flags & ENTERED_WINDOW
+    level["left_window"] = 0
+    level["known_lots"] = lots
+    level["unexplained_lots"] = 0 if came_back else max(0, expected - lots)
+    refresh_taken(st, own_level, printed, lots)
+    slot = level["head"]
+    while slot >= 0:
+        order = st.orders[slot]
+        order["last_cancelled_ahead"] = 0.0
+        if st.scalars[LAST_DEPTH_NS] <= order["arrived_exch_ns"]:
+            settle_on_arrival_book(st, slot, lots)
+        else:
+            if not came_back:
+                if lots < expected:
+                    split_cancel(st, slot, expected, expected - lots)
+                elif st.scalars[PREV_DEPTH_NS] <= order["arrived_exch_ns"]:
+                    joined_amid_additions(st, slot, lots - expected)
+            cap_ahead(st, slot, lots)
+        slot = order["next"]
+
+
+@njit(cache=True)
+def split_cancel(st, slot, expected, cancelled):
+    """Let the queue model say how much of a cancel stood ahead of an order."""
+    order = st.orders[slot]
+    lots = cancelled_ahead(
+        st.scalars[QUEUE_MODEL], st.params, order["ahead"], expected - order["ahead"], float(cancelled)
+    )
+    order["ahead"] -= lots
+    order["cancelled_ahead"] += lots
+    order["last_cancelled_ahead"] = lots
+
+
+@njit(cache=True)
+def joined_amid_additions(st, slot, added):
+    """The first message after an order's arrival: part of the additions came before it, by time."""
+    order = st.orders[slot]
+    window = st.scalars[LAST_DEPTH_NS] - st.scalars[PREV_DEPTH_NS]
+    before = order["arrived_exch_ns"] - st.scalars[PREV_DEPTH_NS]
+    order["ahead"] = snap(order["ahead"] + added * (before / window))
+
+
+@njit(cache=True)
+def settle_on_arrival_book(st, slot, lots):
+    """A late message that still describes the book before the order's arrival: all it shows is ahead."""
+    order = st.orders[slot]
+    key = key_of(order["side"], order["price"])
+    order["ahead"] = float(max(0, lots - pending_lots(st, order["side"], key)))
+    order["ahead_at_entry"] = order["ahead"]
+
+
+@njit(cache=True)
+def cap_ahead(st, slot, lots):
+    """Queue ahead never exceeds the displayed size."""
+    order = st.orders[slot]
+    if order["ahead"] > lots:
+        if order["ahead"] >= UNKNOWN_AHEAD:
+            order["ahead_at_entry"] = float(lots)
+        else:
+            order["cancelled_ahead"] += order["ahead"] - lots
+        order["ahead"] = float(lots)
+
+
+@njit(cache=True)
+def end_snapshot(st, event):
+    """Re-base every own order on a fresh book after a gap."""
+    st.scalars[N_PENDING] = 0
+    for side in range(2):
+        fill_passed_orders(st, event, side)
+        worst = worst_key(st, side)
+        j = st.n_own[side] - 1
+        while j >= 0:
+            own_level = st.own_slots[side, j]
+            level = st.own_levels[own_level]
+            price = abs(level["key"])
+            lots = level_size(st, side, price)
+            level["included_lots"] = 0
+            level["unexplained_lots"] = 0
+            unpublished = lots == 0 and level["key"] < worst and st.scalars[PUBLISHED_LEVELS] > 0
+            level["left_window"] = 1 if unpublished else 0
+            if not unpublished:
+                level["known_lots"] = lots
+                slot = level["head"]
+                while slot >= 0:
+                    st.orders[slot]["last_cancelled_ahead"] = 0.0
+                    cap_ahead(st, slot, lots)
+                    slot = st.orders[slot]["next"]
+                refresh_taken(st, own_level, 0, lots)
+                drop_own_level_if_idle(st, own_level)
+            j -= 1
+
+
+@njit(cache=True)
+def fill_passed_orders(st, event, side):
+    """After a gap: orders that the market passed fill whole at their own price; a quote at the price fills up to size."""
+    other = 1 - side
+    if st.best[other] == NO_KEY:
+        return
+    quote = -st.best[other]
+    evidence = st.scratch_event[0]
+    evidence["recv_ns"] = event["recv_ns"]
+    evidence["exch_ns"] = event["exch_ns"]
+    evidence["seq"] = event["seq"]
+    evidence["price_ticks"] = abs(quote)
+    evidence["size_lots"] = level_size(st, other, abs(quote))
+    j = st.n_own[side] - 1
+    while j >= 0 and st.own_keys[side, j] > quote:
+        slot = st.own_levels[st.own_slots[side, j]]["head"]
+        while slot >= 0:
+            order = st.orders[slot]
+            after = order["next"]
+            ahead = order["ahead"]
+            order["ahead"] = 0.0
+            fill_resting(st, slot, order["leaves"], MARKET_PASSED, evidence, ahead)
+            slot = after
+        j -= 1
+    if st.n_own[side] > 0 and st.own_keys[side, st.n_own[side] - 1] >= quote:
+        fill_by_quote(st, evidence, side, quote, evidence["size_lots"], OPPOSITE_QUOTE)

@@ -1,0 +1,174 @@
+"""Trades: what a print means for the orders resting at, better than, or across its price.
+
+A print hits the side opposite to its aggressor. `event["side"]` is the aggressor's.
+"""
+
+import math
+
+from numba import njit
+
+from paper_bitmart.matching.core.fills import fill_resting
+from paper_bitmart.matching.core.own_orders import find_own_level, taken_by
+from paper_bitmart.matching.core.state import (
+    LAST_DEPTH_NS,
+    N_PENDING,
+    PRINT_STAMP,
+    key_of,
+    snap,
+)
+from paper_bitmart.matching.reports import Evidence
+
+MS = 1_000_000
+WHOLE_LEVEL = 1 << 60
+PRINT_AT_PRICE = int(Evidence.PRINT_AT_PRICE)
+PRINT_THROUGH = int(Evidence.PRINT_THROUGH)
+OPPOSITE_PRINT = int(Evidence.OPPOSITE_PRINT)
+
+
+@njit(cache=True)
+def apply_trade(st, event):
+    """Match one print against own orders; remember it until a depth message includes it."""
+    hit_side = 1 - event["side"]
+    price = event["price_ticks"]
+    if event["exch_ns"] >= st.scalars[LAST_DEPTH_NS]:
+        pending = st.pending[st.scalars[N_PENDING]]
+        pending["exch_ns"] = event["exch_ns"]
+        pending["key"] = key_of(hit_side, price)
+        pending["lots"] = event["size_lots"]
+        pending["side"] = hit_side
+        st.scalars[N_PENDING] += 1
+    if st.n_own[0] + st.n_own[1] == 0:
+        return
+    st.scalars[PRINT_STAMP] += 1
+    print_through(st, event, hit_side, key_of(hit_side, price))
+    own_level = find_own_level(st, hit_side, price)
+    if own_level >= 0:
+        print_at(st, event, own_level)
+    meet_opposite_print(st, event, hit_side)
+
+
+@njit(cache=True)
+def happened_before(event, order):
+    """Did the print happen before the order arrived? By the venue's clock, in whole milliseconds."""
+    return event["exch_ns"] // MS < order["arrived_exch_ns"] // MS
+
+
+@njit(cache=True)
+def budget_left(st, account, lots):
+    """Lots of the current print that an account's orders have not used yet."""
+    if st.account_stamp[account] != st.scalars[PRINT_STAMP]:
+        st.account_stamp[account] = st.scalars[PRINT_STAMP]
+        st.account_spent[account] = 0
+    return lots - st.account_spent[account]
+
+
+@njit(cache=True)
+def print_through(st, event, side, key):
+    """Own orders of `side` with a key better than `key` were reached: nobody is ahead of them any more."""
+    j = st.n_own[side] - 1
+    while j >= 0 and st.own_keys[side, j] > key:
+        slot = st.own_levels[st.own_slots[side, j]]["head"]
+        while slot >= 0:
+            after = st.orders[slot]["next"]
+            if not happened_before(event, st.orders[slot]):
+                fill_from_budget(st, slot, event, PRINT_THROUGH)
+            slot = after
+        j -= 1
+
+
+@njit(cache=True)
+def meet_opposite_print(st, event, hit_side):
+    """The quote that this aggressor hit stood at or through our price, across the spread: it meets us first.
+
+    Lots of that quote that an account had used up already cannot fill it again.
+    """
+    side, price = 1 - hit_side, event["price_ticks"]
+    key = key_of(side, price)
+    j = st.n_own[side] - 1
+    if j < 0 or st.own_keys[side, j] < key:
+        return
+    quote_level = find_own_level(st, hit_side, price)
+    printed_before = pending_lots(st, hit_side, -key) - event["size_lots"]
+    while j >= 0 and st.own_keys[side, j] >= key:
+        slot = st.own_levels[st.own_slots[side, j]]["head"]
+        while slot >= 0:
+            order = st.orders[slot]
+            after = order["next"]
+            if not happened_before(event, order):
+                account = order["account"]
+                if st.account_stamp[account] != st.scalars[PRINT_STAMP]:
+                    st.account_stamp[account] = st.scalars[PRINT_STAMP]
+                    st.account_spent[account] = max(0, taken_by(st, quote_level, account) - printed_before)
+                fill_from_budget(st, slot, event, OPPOSITE_PRINT)
+            slot = after
+        j -= 1
+
+
+@njit(cache=True)
+def fill_from_budget(st, slot, event, reason):
+    """Fill an order that a print reached from what its account has left of that print."""
+    order = st.orders[slot]
+    account = order["account"]
+    ahead = order["ahead"]
+    order["ahead"] = 0.0
+    take = min(order["leaves"], budget_left(st, account, event["size_lots"]))
+    if take > 0:
+        st.account_spent[account] += take
+        fill_resting(st, slot, take, reason, event, ahead)
+
+
+@njit(cache=True)
+def pending_lots(st, side, key):
+    """Lots printed at a level since the last depth message; WHOLE_LEVEL when the market traded through it."""
+    lots = 0
+    for i in range(st.scalars[N_PENDING]):
+        pending = st.pending[i]
+        if pending["side"] == side:
+            if pending["key"] == key:
+                lots += pending["lots"]
+            elif pending["key"] < key:
+                return WHOLE_LEVEL
+    return lots
+
+
+@njit(cache=True)
+def print_at(st, event, own_level):
+    """A print at our price eats the queue ahead first, then us; spent once per account, in FIFO order."""
+    level = st.own_levels[own_level]
+    late = event["exch_ns"] < st.scalars[LAST_DEPTH_NS]
+    restored = 0.0
+    if late and level["unexplained_lots"] > 0:
+        lots = min(event["size_lots"], level["unexplained_lots"])
+        restored = lots / level["unexplained_lots"]
+        level["unexplained_lots"] -= lots
+    slot = level["head"]
+    while slot >= 0:
+        order = st.orders[slot]
+        after = order["next"]
+        skip = late and happened_before(event, order)
+        if restored > 0.0 and not skip:
+            # The drop was taken for a cancel; now we know that it traded, from the front.
+            back = snap(order["last_cancelled_ahead"] * restored)
+            order["last_cancelled_ahead"] -= back
+            order["cancelled_ahead"] -= back
+            order["ahead"] += back
+        if not skip:
+            eat(st, event, slot)
+        slot = after
+
+
+@njit(cache=True)
+def eat(st, event, slot):
+    """One order's part of a print at its price."""
+    order = st.orders[slot]
+    account = order["account"]
+    ahead = order["ahead"]
+    left = budget_left(st, account, event["size_lots"])
+    order["ahead"] = max(0.0, ahead - left)
+    order["traded_ahead"] += ahead - order["ahead"]
+    if happened_before(event, order):
+        return
+    take = min(order["leaves"], int(math.floor(left - ahead)))
+    if take > 0:
+        st.account_spent[account] += take
+        fill_resting(st, slot, take, PRINT_AT_PRICE, event, ahead)

@@ -1,0 +1,51 @@
+"""Queue models: how much of an unexplained drop of a level was ahead of an own order.
+
+Each model answers one question. A level showed `ahead + behind` lots of others, `cancelled` lots left
+without a print; how many of them stood ahead? 0 <= answer <= min(ahead, cancelled), and at least
+cancelled - behind, since no more can leave from behind than stands there.
+"""
+
+import math
+
+from numba import njit
+
+from paper_bitmart.matching.core.state import snap
+
+CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED = 0, 1, 2, 3, 4
+
+
+@njit(cache=True)
+def share_ahead(model, params, ahead, behind):
+    """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1.
+
+    conservative: 0, everything leaves from behind first.
+    proportional: A / (A + B).
+    power: A^n / (A^n + B^n), n = params[0].
+    log: ln(1 + A) / (ln(1 + A) + ln(1 + B)).
+    backweighted: 1 - ln(1 + B/u) / ln(1 + (A + B)/u), u = params[0] lots: one order's usual size.
+    """
+    if ahead <= 0.0:
+        return 0.0
+    if behind <= 0.0:
+        return 1.0
+    if model == CONSERVATIVE:
+        return 0.0
+    if model == PROPORTIONAL:
+        return ahead / (ahead + behind)
+    if model == POWER:
+        a, b = ahead ** params[0], behind ** params[0]
+        return a / (a + b)
+    if model == LOG:
+        a, b = math.log(1.0 + ahead), math.log(1.0 + behind)
+        return a / (a + b)
+    u = params[0]
+    return 1.0 - math.log(1.0 + behind / u) / math.log(1.0 + (ahead + behind) / u)
+
+
+@njit(cache=True)
+def cancelled_ahead(model, params, ahead, behind, cancelled):
+    """Lots of `cancelled` that left from ahead, within the bounds every model must respect."""
+    behind = max(behind, 0.0)
+    lots = cancelled * share_ahead(model, params, ahead, behind)
+    lots = max(lots, cancelled - behind)
+    return snap(min(lots, min(ahead, cancelled)))

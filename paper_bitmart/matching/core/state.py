@@ -1,0 +1,203 @@
+"""State of one symbol: a NamedTuple of arrays, so that compiled code caches on disk.
+
+Prices are compared as **keys**: key = price for bids, -price for asks. A larger key is a better price on
+either side, and an order of side s with key k crosses the opposite best key b exactly when k + b >= 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.matching.reports import REPORT_DTYPE
+
+NO_KEY = -(1 << 62)
+"""Key of 'no price': worse than any."""
+BLOCK = 64
+"""Ticks per block of the window's occupancy counts."""
+UNKNOWN_AHEAD = float(1 << 52)
+"""Queue ahead of an order at a price that the source does not publish."""
+GRAIN = float(1 << 20)
+"""Queue positions are multiples of 1/GRAIN lot, so that the last bit of a logarithm never decides a fill."""
+
+# Indices into State.scalars.
+BASE_TICK = 0  # price of window index 0
+LAST_DEPTH_NS = 1  # exchange time of the last depth message
+PREV_DEPTH_NS = 2  # and of the one before it
+CLOCK_OFFSET_NS = 3  # least (receive - exchange) seen: clock difference plus least delay
+IN_MESSAGE = 4  # 1 while inside a depth message
+FEED_LIVE = 5  # 1 while the source says the book is whole
+N_PENDING = 6  # prints that no depth message includes yet
+FREE_ORDER = 7  # head of the free list of order slots, -1 = none
+FREE_OWN_LEVEL = 8
+FREE_TAKEN = 9
+N_REPORTS = 10
+N_TOUCHED = 11
+N_ACTIVE = 12  # resting own orders
+PRINT_STAMP = 13  # numbers prints, to reset the accounts' budgets lazily
+PUBLISHED_LEVELS = 14  # levels a side that the source publishes, 0 = all
+QUEUE_MODEL = 15
+LAST_RECV_NS = 16
+IN_SNAPSHOT = 17
+N_TAKEN = 18
+N_SCALARS = 24
+
+ORDER_DTYPE = np.dtype(
+    [
+        ("order_id", np.int64),
+        ("price", np.int64),
+        ("leaves", np.int64),
+        ("arrived_ns", np.int64),
+        ("arrived_exch_ns", np.int64),
+        ("ahead", np.float64),
+        ("ahead_at_entry", np.float64),
+        ("traded_ahead", np.float64),
+        ("cancelled_ahead", np.float64),
+        ("last_cancelled_ahead", np.float64),
+        ("account", np.int32),
+        ("next", np.int32),
+        ("prev", np.int32),
+        ("own_level", np.int32),
+        ("side", np.int8),
+        ("active", np.int8),
+    ],
+    align=True,
+)
+OWN_LEVEL_DTYPE = np.dtype(
+    [
+        ("key", np.int64),
+        ("known_lots", np.int64),
+        ("included_lots", np.int64),
+        ("unexplained_lots", np.int64),
+        ("head", np.int32),
+        ("tail", np.int32),
+        ("taken_head", np.int32),
+        ("side", np.int8),
+        ("left_window", np.int8),
+        ("touched", np.int8),
+    ],
+    align=True,
+)
+"""A price at which an account rests or has used displayed size.
+
+known_lots: displayed size as last published. included_lots: prints that the depth message being applied
+includes. unexplained_lots: drop of the last message that no print explained (yet)."""
+TAKEN_DTYPE = np.dtype([("lots", np.int64), ("account", np.int32), ("next", np.int32)], align=True)
+"""Displayed lots of one own level that one account has used up."""
+PENDING_DTYPE = np.dtype(
+    [("exch_ns", np.int64), ("key", np.int64), ("lots", np.int64), ("side", np.int8)], align=True
+)
+"""A print that hit `side` and is not yet in any depth message."""
+
+
+class State(NamedTuple):
+    """All arrays of one symbol. W = window width in ticks; side is the first axis where there is one.
+
+    sizes (2, W) int64, occupied (2, W / 64) int32, own_here (2, W) uint8: the tick-indexed window.
+    far_keys, far_sizes (2, F), n_far (2,): levels outside the window, keys ascending (best last).
+    best (2,): best key of each side, window and far together.
+    own_keys (2, L), own_slots (2, L), n_own (2,): prices with own interest, keys ascending (best last).
+    """
+
+    scalars: np.ndarray
+    params: np.ndarray
+    best: np.ndarray
+    sizes: np.ndarray
+    occupied: np.ndarray
+    own_here: np.ndarray
+    n_far: np.ndarray
+    far_keys: np.ndarray
+    far_sizes: np.ndarray
+    n_own: np.ndarray
+    own_keys: np.ndarray
+    own_slots: np.ndarray
+    own_levels: np.ndarray
+    orders: np.ndarray
+    taken: np.ndarray
+    pending: np.ndarray
+    touched: np.ndarray
+    account_stamp: np.ndarray
+    account_spent: np.ndarray
+    reports: np.ndarray
+    scratch_event: np.ndarray
+    scratch_keys: np.ndarray
+    scratch_sizes: np.ndarray
+
+
+def new_state(*, window_ticks: int, published_levels: int, queue_model: int, params: np.ndarray) -> State:
+    """An empty book. `window_ticks` must be a multiple of 64."""
+    if window_ticks <= 0 or window_ticks % BLOCK:
+        raise ValueError(f"window_ticks must be a positive multiple of {BLOCK}, not {window_ticks}")
+    scalars = np.zeros(N_SCALARS, np.int64)
+    scalars[FREE_ORDER] = scalars[FREE_OWN_LEVEL] = scalars[FREE_TAKEN] = -1
+    scalars[LAST_DEPTH_NS] = scalars[PREV_DEPTH_NS] = NO_KEY
+    scalars[CLOCK_OFFSET_NS] = -NO_KEY
+    scalars[PUBLISHED_LEVELS] = published_levels
+    scalars[QUEUE_MODEL] = queue_model
+    scalars[FEED_LIVE] = 1
+    state = State(
+        scalars=scalars,
+        params=np.array(params, np.float64),
+        best=np.full(2, NO_KEY, np.int64),
+        sizes=np.zeros((2, window_ticks), np.int64),
+        occupied=np.zeros((2, window_ticks // BLOCK), np.int32),
+        own_here=np.zeros((2, window_ticks), np.uint8),
+        n_far=np.zeros(2, np.int64),
+        far_keys=np.zeros((2, 64), np.int64),
+        far_sizes=np.zeros((2, 64), np.int64),
+        n_own=np.zeros(2, np.int64),
+        own_keys=np.zeros((2, 16), np.int64),
+        own_slots=np.zeros((2, 16), np.int32),
+        own_levels=np.zeros(0, OWN_LEVEL_DTYPE),
+        orders=np.zeros(0, ORDER_DTYPE),
+        taken=np.zeros(0, TAKEN_DTYPE),
+        pending=np.zeros(64, PENDING_DTYPE),
+        touched=np.zeros(64, np.int32),
+        account_stamp=np.zeros(8, np.int64),
+        account_spent=np.zeros(8, np.int64),
+        reports=np.zeros(256, REPORT_DTYPE),
+        scratch_event=np.zeros(1, EVENT_DTYPE),
+        scratch_keys=np.zeros(64, np.int64),
+        scratch_sizes=np.zeros(64, np.int64),
+    )
+    return grow_pool(grow_pool(grow_pool(state, "orders", 16), "own_levels", 16), "taken", 16)
+
+
+_FREE_HEAD = {"orders": FREE_ORDER, "own_levels": FREE_OWN_LEVEL, "taken": FREE_TAKEN}
+_FREE_LINK = {"orders": "next", "own_levels": "head", "taken": "next"}
+
+
+def grow_pool(state: State, name: str, size: int) -> State:
+    """The same state with pool `name` enlarged to `size` slots, the new ones on its free list."""
+    old = getattr(state, name)
+    new = np.zeros(size, old.dtype)
+    new[: len(old)] = old
+    link = _FREE_LINK[name]
+    new[link][len(old) :] = np.arange(len(old) + 1, size + 1)
+    new[link][size - 1] = state.scalars[_FREE_HEAD[name]]
+    state.scalars[_FREE_HEAD[name]] = len(old)
+    return state._replace(**{name: new})
+
+
+def grow_rows(state: State, size: int, *names: str) -> State:
+    """The same state with the last axis of the named arrays enlarged to `size`."""
+    grown = {}
+    for name in names:
+        old = getattr(state, name)
+        new = np.zeros((*old.shape[:-1], size), old.dtype)
+        new[..., : old.shape[-1]] = old
+        grown[name] = new
+    return state._replace(**grown)
+
+
+@njit(cache=True)
+def key_of(side, price):
+    """Key of a price: larger is better."""
+    return price if side == 0 else -price
+
+
+@njit(cache=True)
+def snap(lots):
+    """Round a queue position to the grain."""
+    return np.rint(lots * GRAIN) / GRAIN

@@ -1,0 +1,219 @@
+"""Matcher: the Python face of the compiled core, one per symbol."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from paper_bitmart.matching.core import arrivals, loop, own_orders, state
+from paper_bitmart.matching.core.book import count_levels
+from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+from paper_bitmart.matching.reports import REPORT_DTYPE
+
+MAX_NS = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReport:
+    """Where a resting order stands, in lots. `ahead` is -1 when the source does not publish that price."""
+
+    ahead: float
+    ahead_at_entry: float
+    traded_ahead: float
+    cancelled_ahead: float
+    displayed_lots: int
+    leaves_lots: int
+    arrived_ns: int
+
+
+class Matcher:
+    """Matches one symbol's own orders against its market. Integers in, reports out; no clock, no names.
+
+    Args:
+        queue_model: how unexplained drops of a level are split between ahead and behind.
+        window_ticks: width of the tick-indexed part of the book, a multiple of 64; speed only, never results.
+        published_levels: levels a side that the source publishes (BitMart's increase100: 100); 0 = all of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue_model: QueueModel = DEFAULT_MODEL,
+        window_ticks: int = 8192,
+        published_levels: int = 100,
+    ) -> None:
+        self.queue_model = queue_model
+        self._state = state.new_state(
+            window_ticks=window_ticks,
+            published_levels=published_levels,
+            queue_model=queue_model.number,
+            params=np.array(queue_model.params, np.float64),
+        )
+        self._slots: dict[int, int] = {}
+
+    def process(self, events: np.ndarray, start: int = 0, until_ns: int = MAX_NS) -> int:
+        """Apply events[start:] with recv_ns <= until_ns; returns the index of the first event not applied.
+
+        `events`: (n,) EVENT_DTYPE of this symbol, ordered by recv_ns. Reports wait for drain().
+        """
+        n = len(events)
+        while True:
+            start = loop.apply_events(self._state, events, start, until_ns)
+            if start >= n or events[start]["recv_ns"] > until_ns:
+                return start
+            self._grow()
+
+    def place(
+        self,
+        order_id: int,
+        account: int,
+        side: int,
+        order_type: int,
+        price_ticks: int,
+        size_lots: int,
+        budget: int,
+        stp: int,
+        at_ns: int,
+    ) -> None:
+        """An order, already checked, arrives at `at_ns`; what becomes of it waits in drain().
+
+        order_type: 0 limit, 1 limit_maker, 2 ioc, 3 market. budget: for a market buy (size_lots = 0) the most
+        tick*lots to spend, else 0. stp: 0 none, 1 cancel_maker, 2 cancel_taker, 3 cancel_both. Ids must be
+        unique; accounts are small non-negative ints.
+        """
+        other = 1 - side
+        self._grow(levels=int(count_levels(self._state, other)) + 1, account=account)
+        slot = arrivals.arrive(
+            self._state, order_id, account, side, order_type, price_ticks, size_lots, budget, stp, at_ns
+        )
+        if slot >= 0:
+            self._slots[order_id] = slot
+
+    def cancel(self, order_id: int, at_ns: int) -> int:
+        """Take a resting order off; returns its leaves in lots, -1 if it does not rest."""
+        slot = self._slot(order_id)
+        if slot < 0:
+            return -1
+        leaves = int(self._state.orders[slot]["leaves"])
+        own_orders.remove_order(self._state, slot)
+        del self._slots[order_id]
+        return leaves
+
+    def restore_order(
+        self,
+        order_id: int,
+        account: int,
+        side: int,
+        price_ticks: int,
+        leaves_lots: int,
+        queue_ahead: float,
+        at_ns: int,
+    ) -> None:
+        """Put back an order that rested before a crash, with the queue position last known; no report."""
+        self._grow(levels=1, account=account)
+        own_level = own_orders.ensure_own_level(self._state, side, price_ticks)
+        offset = int(self._state.scalars[state.CLOCK_OFFSET_NS])
+        self._slots[order_id] = own_orders.append_order(
+            self._state, own_level, order_id, account, leaves_lots, queue_ahead, at_ns, at_ns - offset
+        )
+
+    def drain(self) -> np.ndarray:
+        """Reports since the last call, (n,) REPORT_DTYPE in time order; empties the buffer."""
+        n = int(self._state.scalars[state.N_REPORTS])
+        reports = self._state.reports[:n].copy()
+        self._state.scalars[state.N_REPORTS] = 0
+        for order_id in reports["order_id"][reports["leaves_lots"] == 0]:
+            self._slots.pop(int(order_id), None)
+        return reports
+
+    def queue_ahead(self, order_id: int) -> float:
+        """Estimated lots of others ahead of a resting order; -1.0 if it does not rest or nobody can know."""
+        slot = self._slot(order_id)
+        if slot < 0:
+            return -1.0
+        ahead = float(self._state.orders[slot]["ahead"])
+        return -1.0 if ahead >= state.UNKNOWN_AHEAD else ahead
+
+    def explain(self, order_id: int) -> QueueReport | None:
+        """What the core knows of a resting order's queue; None if it does not rest."""
+        slot = self._slot(order_id)
+        if slot < 0:
+            return None
+        order = self._state.orders[slot]
+        level = self._state.own_levels[order["own_level"]]
+        unknown = order["ahead"] >= state.UNKNOWN_AHEAD
+        return QueueReport(
+            ahead=-1.0 if unknown else float(order["ahead"]),
+            ahead_at_entry=-1.0 if unknown else float(order["ahead_at_entry"]),
+            traded_ahead=float(order["traded_ahead"]),
+            cancelled_ahead=float(order["cancelled_ahead"]),
+            displayed_lots=int(level["known_lots"]),
+            leaves_lots=int(order["leaves"]),
+            arrived_ns=int(order["arrived_ns"]),
+        )
+
+    def dump(self) -> bytes:
+        """The whole state, bit exact, for a checkpoint."""
+        buffer = io.BytesIO()
+        slots = np.array(sorted(self._slots.items()), np.int64).reshape(-1, 2)
+        np.savez_compressed(buffer, slots=slots, **self._state._asdict())
+        return buffer.getvalue()
+
+    @classmethod
+    def load(cls, blob: bytes, *, queue_model: QueueModel = DEFAULT_MODEL) -> Matcher:
+        """A matcher as dump() left it.
+
+        Raises:
+            ValueError: `queue_model` is not the one that the state was dumped with.
+        """
+        matcher = cls.__new__(cls)
+        with np.load(io.BytesIO(blob)) as arrays:
+            matcher._state = state.State(**{name: arrays[name] for name in state.State._fields})
+            matcher._slots = {int(k): int(v) for k, v in arrays["slots"]}
+        if int(matcher._state.scalars[state.QUEUE_MODEL]) != queue_model.number:
+            raise ValueError(f"checkpoint was made with another queue model than {queue_model.name}")
+        matcher.queue_model = queue_model
+        return matcher
+
+    def _slot(self, order_id: int) -> int:
+        slot = self._slots.get(order_id, -1)
+        if slot >= 0:
+            order = self._state.orders[slot]
+            if order["active"] and order["order_id"] == order_id:
+                return slot
+        return -1
+
+    def _grow(self, *, levels: int = 1, account: int = -1) -> None:
+        """Make room for whatever one event, or one order that crosses `levels` levels, may need."""
+        st = self._state
+        scalars = st.scalars
+        active = int(scalars[state.N_ACTIVE]) + 1
+        own = int(st.n_own.sum()) + levels + 1
+        need = {
+            "pending": int(scalars[state.N_PENDING]) + 1,
+            "reports": int(scalars[state.N_REPORTS]) + 2 * active + levels,
+            "own_keys": own,
+            "own_slots": own,
+            "touched": own,
+            "far_keys": int(max(count_levels(st, 0), count_levels(st, 1))) + 1,
+            "account_stamp": account + 1,
+            "account_spent": account + 1,
+        }
+        need["far_sizes"] = need["scratch_keys"] = need["scratch_sizes"] = need["far_keys"]
+        pools = {
+            "orders": active,
+            "own_levels": own,
+            "taken": int(scalars[state.N_TAKEN]) + active + levels,
+        }
+        for name, size in need.items():
+            if getattr(st, name).shape[-1] <= size:
+                st = state.grow_rows(st, 2 * size, name)
+        for name, size in pools.items():
+            if len(getattr(st, name)) <= size:
+                st = state.grow_pool(st, name, 2 * size)
+        self._state = st
+
+
+assert REPORT_DTYPE.itemsize % 8 == 0

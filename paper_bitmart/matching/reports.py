@@ -1,0 +1,74 @@
+"""What the core reports: fills, cancels by the system, and orders that come to rest."""
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class ReportKind(IntEnum):
+    FILL = 1
+    CANCEL = 2
+    REST = 3
+
+
+class MakerTaker(IntEnum):
+    MAKER = 0
+    TAKER = 1
+
+
+class Evidence(IntEnum):
+    """Why an order filled. Every fill carries one."""
+
+    NONE = 0
+    TOOK_LEVEL = 1
+    """It crossed and took displayed size at `evidence_price_ticks`."""
+    PRINT_AT_PRICE = 2
+    """A print at our price was larger than what was left ahead of us."""
+    PRINT_THROUGH = 3
+    """A print at a worse price than ours: we were reached first."""
+    OPPOSITE_QUOTE = 4
+    """An opposite quote stood at or through our price."""
+    OPPOSITE_PRINT = 5
+    """A print by an aggressor of our own side, at or through our price: the quote it hit had to meet us first."""
+    MARKET_PASSED = 6
+    """After a feed gap the market stood beyond our price."""
+    SELF_TRADE = 7
+    """It met another order of the same account (stpMode none)."""
+
+
+class CancelReason(IntEnum):
+    NONE = 0
+    POST_ONLY = 1
+    IOC_REST = 2
+    MARKET_REST = 3
+    STP = 4
+
+
+REPORT_DTYPE = np.dtype(
+    [
+        ("at_ns", np.int64),
+        ("order_id", np.int64),
+        ("counter_id", np.int64),
+        ("price_ticks", np.int64),
+        ("size_lots", np.int64),
+        ("leaves_lots", np.int64),
+        ("evidence_price_ticks", np.int64),
+        ("evidence_lots", np.int64),
+        ("exch_ns", np.int64),
+        ("ahead_before", np.float64),
+        ("ahead_after", np.float64),
+        ("seq", np.uint32),
+        ("kind", np.uint8),
+        ("reason", np.uint8),
+        ("role", np.uint8),
+        ("_pad", np.uint8),
+    ]
+)
+"""One row per report, in time order.
+
+`at_ns`: receive time of the market event, or arrival time of the command, that caused it.
+`exch_ns`, `seq`: the causing event's venue time and message ordinal (0 when a command caused it).
+`size_lots`: filled, cancelled or resting size. `leaves_lots`: what is left of the order afterwards.
+`ahead_before`/`ahead_after`: queue ahead in lots around the event (fills of makers, rests).
+`counter_id`: the other own order of a self-trade, else 0.
+"""
