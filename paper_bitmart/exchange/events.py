@@ -1,0 +1,114 @@
+"""What the venue says happened: one record per change, in the order in which a client sees them.
+
+Replaying the events of a venue from its beginning (or from a checkpoint) gives the same accounts, orders
+and balances: nothing changes without one of them. They are msgspec Structs, tagged by class name, so that
+`encode_event` and `decode_event` round-trip; money is an int of any size, which msgspec's JSON carries.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from paper_bitmart.exchange.orders import Fill, Order
+from paper_bitmart.feed.events import FeedState
+
+
+class BalanceReason(StrEnum):
+    DEPOSIT = "deposit"
+    WITHDRAW = "withdraw"
+    HOLD = "hold"
+    """An order was accepted and froze funds."""
+    TRADE = "trade"
+    """A fill: what was frozen for it is paid (and the excess released), or what it bought is received."""
+    RELEASE = "release"
+    """The rest of an order was cancelled, its funds are free again."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """`seq` rises by one per event of a venue; `at_ns`: when it happened, ns since 1970."""
+
+    seq: int
+    at_ns: int
+
+
+class AccountOpened(Event, frozen=True, kw_only=True):
+    """`ample`: the account was given plenty of every asset, and of those that come later."""
+
+    account: str
+    index: int
+    ample: bool
+
+
+class FeesChanged(Event, frozen=True, kw_only=True):
+    """Rates of an account for one symbol, or for all symbols ("")."""
+
+    account: str
+    symbol: str
+    maker_ppm: int
+    taker_ppm: int
+
+
+class OrderAccepted(Event, frozen=True, kw_only=True):
+    """`queue_ahead`: lots with priority when the order came to rest; -1.0 if it never rested."""
+
+    order: Order
+    queue_ahead: float = -1.0
+
+
+class OrderFilled(Event, frozen=True, kw_only=True):
+    order: Order
+    fill: Fill
+
+
+class OrderCanceled(Event, frozen=True, kw_only=True):
+    """The end of an order that is not a fill.
+
+    Its state is `canceled` or `partially_canceled`; it says `system` or `stp` when the user did not ask.
+    """
+
+    order: Order
+
+
+class BalanceChanged(Event, frozen=True, kw_only=True):
+    """The balance of one asset after a change."""
+
+    account: str
+    asset: str
+    available_atoms: int
+    frozen_atoms: int
+    reason: BalanceReason
+
+
+class FeedChanged(Event, frozen=True, kw_only=True):
+    symbol: str
+    state: FeedState
+
+
+class Journal(Protocol):
+    """Where the venue writes its events before it returns them."""
+
+    def record(self, events: list[Event]) -> None: ...
+
+
+AnyEvent = (
+    AccountOpened | FeesChanged | OrderAccepted | OrderFilled | OrderCanceled | BalanceChanged | FeedChanged
+)
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+_DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+
+
+def encode_event(event: Event) -> bytes:
+    """One event as compact JSON."""
+    return _ENCODER.encode(event)
+
+
+def decode_event(data: bytes) -> AnyEvent:
+    """The event that `encode_event` wrote.
+
+    Raises:
+        msgspec.ValidationError: `data` is JSON but no event; the message names the field.
+        msgspec.DecodeError: `data` is not JSON.
+    """
+    return _DECODER.decode(data)
