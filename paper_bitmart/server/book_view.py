@@ -94,9 +94,12 @@ class BookView:
         return list(islice(reversed(bids.items()), count)), list(islice(asks.items(), count))
 
     def best(self, symbol: str) -> tuple[Level | None, Level | None]:
-        """Best bid and best ask; None for an empty side."""
-        bids, asks = self.depth(symbol, 1)
-        return (bids[0] if bids else None), (asks[0] if asks else None)
+        """Best bid and best ask, as of the newest depth or best-price message; None for an empty side."""
+        bid, ask = self._session.views[symbol].bbo
+        own = self._own.get(symbol)
+        if own is None:
+            return bid, ask
+        return _better(bid, own[BID], max), _better(ask, own[ASK], min)
 
     def on_change(self, listener: OnChange) -> None:
         """Be told of every change of own resting size; never in market mode."""
@@ -137,3 +140,13 @@ def _merge(market: SortedDict, own: dict[int, int]) -> SortedDict:
     for price_ticks, lots in own.items():
         merged[price_ticks] = merged.get(price_ticks, 0) + lots
     return merged
+
+
+def _better(market: Level | None, own: dict[int, int], best: Callable[[Iterable[int]], int]) -> Level | None:
+    """The better of the market's best level and the best own price; one level when the prices are equal."""
+    if not own:
+        return market
+    price_ticks = best(own)
+    if market is None or (market[0] != price_ticks and best((market[0], price_ticks)) == price_ticks):
+        return price_ticks, own[price_ticks]
+    return market[0], market[1] + own.get(market[0], 0)

@@ -99,7 +99,16 @@ class IncrementChannel:
         self._snapshot: Frame | None = None
         self._snapshot_version = -1
 
-    def mark(self) -> None:
+    def touch(self, side: int, price_ticks: int) -> None:
+        """This level may have changed."""
+        # Without listeners nothing is collected: the next one to come makes the whole book anew.
+        if self._last_ns is not None:
+            self._stream.touch(side, price_ticks)
+            self._marked = True
+
+    def touch_all(self) -> None:
+        """Any level may have changed."""
+        self._stream.touch_all()
         self._marked = True
 
     @property
@@ -148,6 +157,7 @@ class IncrementChannel:
     def _refresh(self) -> None:
         # Nobody holds the older versions, so the changes in between need not be sent.
         self._marked = False
+        self._stream.touch_all()
         self._stream.advance()
 
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from paper_bitmart.bitmart.control_messages import PING, PONG, ack, error_frame, login_ack
 from paper_bitmart.bitmart.errors import WsRefused
 from paper_bitmart.bitmart.topics import DEPTH_INCREMENT, Topic, TopicError, parse_topic
-from paper_bitmart.server.ws_control import ack_text, error_text, login_text
 from paper_bitmart.server.ws_limits import WsLimits
 
 CLOSE_NORMAL, CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_INTERNAL, CLOSE_TRY_LATER = 1000, 1001, 1008, 1011, 1013
@@ -22,9 +22,9 @@ OPS = ("subscribe", "unsubscribe", "request", "login")
 
 
 class Reply(NamedTuple):
-    """Send this text frame."""
+    """Send this as a text frame."""
 
-    text: str
+    text: bytes
 
 
 class Pong(NamedTuple):
@@ -112,8 +112,8 @@ class WsProtocol:
         if self.closed:
             return []
         self._active_ns = at_ns
-        if text == "ping":
-            return self._count("ping", at_ns) or [Reply("pong")]
+        if text == PING:
+            return self._count(PING, at_ns) or [Reply(PONG.encode())]
         try:
             message = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
@@ -165,7 +165,7 @@ class WsProtocol:
         if self.closed:
             return []
         self._active_ns = at_ns
-        return self._count("ping", at_ns) if self._limits.counts_ping_frames else []
+        return self._count(PING, at_ns) if self._limits.counts_ping_frames else []
 
     def _count(self, event: str, at_ns: int) -> list[Action]:
         """Count one message; the actions that end the connection if it is one too many."""
@@ -178,7 +178,8 @@ class WsProtocol:
         return []
 
     def _refuse(self, refused: WsRefused, event: str = "", topic: str = "") -> list[Action]:
-        reply = Reply(error_text(refused, event, topic))
+        refused.event, refused.topic = refused.event or event, refused.topic or topic
+        reply = Reply(error_frame(refused))
         return [reply, *self._close(CLOSE_POLICY, refused.message[:100])] if refused.closes else [reply]
 
     def _close(self, code: int, reason: str) -> list[Action]:
@@ -202,7 +203,7 @@ class WsProtocol:
         if self.account is not None:
             raise WsRefused(91005)
         self.account = self._login(args, at_ns)
-        return [Reply(login_text())]
+        return [Reply(login_ack())]
 
     def _check_size(self, args: list[str]) -> None:
         limit = self._limits.topics_per_message
@@ -252,13 +253,13 @@ class WsProtocol:
             raise WsRefused(90006)
         self.topics[name] = topic
         self._ever_subscribed = True
-        return [Reply(ack_text("subscribe", name)), Subscribe(topic)]
+        return [Reply(ack("subscribe", name)), Subscribe(topic)]
 
     def _unsubscribe(self, topic: Topic) -> list[Action]:
         name = str(topic)
         if self.topics.pop(name, None) is None:
             raise WsRefused(90009)
-        return [Unsubscribe(topic), Reply(ack_text("unsubscribe", name))]
+        return [Unsubscribe(topic), Reply(ack("unsubscribe", name))]
 
     def _request(self, topic: Topic) -> list[Action]:
         if topic.channel != DEPTH_INCREMENT:

@@ -208,7 +208,7 @@ def test_a_snapshot_request_needs_no_subscription_and_has_no_ack():
 
 
 def test_text_ping_is_answered_with_exactly_pong():
-    assert connect().receive_text("ping", START_NS) == [Reply("pong")]
+    assert connect().receive_text("ping", START_NS) == [Reply(b"pong")]
 
 
 def test_a_ping_frame_is_answered_with_its_payload():
@@ -222,7 +222,7 @@ def test_a_binary_frame_is_not_understood():
 def test_a_good_login_is_answered_once_and_names_the_account():
     connection = connect(private=True)
     assert connection.receive_text(json.dumps({"op": "login", "args": GOOD_LOGIN}), START_NS) == [
-        Reply('{"event":"login"}')
+        Reply(b'{"event":"login"}')
     ]
     assert connection.account == "alice"
 
@@ -260,7 +260,7 @@ def test_the_101st_message_within_ten_seconds_disconnects(frame):
 def test_a_hundred_messages_every_ten_seconds_are_fine():
     connection = connect()
     for n in range(1000):
-        assert connection.receive_text("ping", START_NS + n * SECOND_NS // 10) == [Reply("pong")]
+        assert connection.receive_text("ping", START_NS + n * SECOND_NS // 10) == [Reply(b"pong")]
 
 
 @pytest.mark.parametrize(("private", "closed"), [(False, False), (True, True)])
@@ -274,7 +274,7 @@ def test_ping_frames_count_as_messages_on_the_private_endpoint_only(private, clo
 def test_rates_and_topic_counts_can_be_switched_off():
     connection = connect(limits=PUBLIC_LIMITS.unlimited())
     for _ in range(200):
-        assert connection.receive_text("ping", START_NS) == [Reply("pong")]
+        assert connection.receive_text("ping", START_NS) == [Reply(b"pong")]
     actions = send(connection, "subscribe", [f"spot/trade:C{n}_USDT" for n in range(150)])
     assert len(connection.topics) == 150
     assert len(actions) == 300
