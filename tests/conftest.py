@@ -1,4 +1,4 @@
-"""Hypothesis profiles: `ci` repeats exactly, on any machine; PAPER_BITMART_EXAMPLES=10 tries ten times as much."""
+"""Hypothesis repeats exactly, on any machine; PAPER_BITMART_EXAMPLES=10 tries ten times as much."""
 
 import os
 

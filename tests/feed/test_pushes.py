@@ -34,9 +34,7 @@ def test_a_bad_message_names_its_field(payload, field):
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize(
-    "table", ["spot/depth100", "futures/trade", "spot/kline7X", "spot/user/orderz", "x" * 99]
-)
+@pytest.mark.parametrize("table", ["spot/depth100", "futures/trade", "spot/kline7X", "spot/user/o", "x" * 99])
 def test_a_table_that_bitmart_does_not_have_is_refused(table):
     with pytest.raises(UnknownTable):
         decode_push(b'{"table":"%b","data":[]}' % table.encode())
