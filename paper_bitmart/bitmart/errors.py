@@ -22,7 +22,8 @@
     │   │   └── MarketUnavailable     50022: the market is not known
     │   ├── OrderNotFound             50005, 50032
     │   ├── OrderNotCancelable        50030, 50031, 50036
-    │   └── MarketDataRefused         7xxxx: public market queries, HTTP 200
+    │   ├── MarketDataRefused         7xxxx: public market queries, HTTP 200
+    │   └── UnlistedCode              a venue's reply with a code that the table does not have
     └── WsRefused                     9xxxx: code, message, event, topic
 
 Source of codes, statuses and texts: protocol reference 2.4 and 8.
@@ -60,10 +61,12 @@ __all__ = [
     "SymbolNotFound",
     "SymbolNotTradable",
     "TooManyRequests",
+    "UnlistedCode",
     "WouldNotMatch",
     "WsCode",
     "WsRefused",
     "refusal",
+    "refusal_from_reply",
 ]
 
 
@@ -212,6 +215,18 @@ class MarketDataRefused(BitmartError):
     """A public market query with a bad parameter; BitMart answers these with HTTP 200."""
 
 
+class UnlistedCode(BitmartError):
+    """A venue answered with a code that is not in `CODES`; only ever read, never sent."""
+
+    def __init__(self, code: int, message: str, http_status: int) -> None:
+        Exception.__init__(self, code, message, http_status)
+        self.code = code
+        self.http_status = http_status
+        self.field = ""
+        self.limit = self.value = None
+        self.message = message
+
+
 class WsRefused(Exception):
     """A websocket message that BitMart answers with an error frame.
 
@@ -286,6 +301,18 @@ def refusal(
     """
     kind = OrderRefused if code == 50020 else _CLASSES.get(code, BitmartError)
     return kind(code, field=field, limit=limit, value=value, message=message)
+
+
+def refusal_from_reply(code: int, message: str, http_status: int = 200) -> BitmartError:
+    """The exception for an error that a venue answered: its class by code, its text as sent.
+
+    Args:
+        code, message: from the reply's envelope; the code may be one that `CODES` lacks.
+        http_status: of the reply, kept when the code is not in `CODES`.
+    """
+    if code in CODES:
+        return refusal(code, message=message)
+    return UnlistedCode(code, message, http_status)
 
 
 def _fill(row: Code, field: str, limit: Any) -> str:
