@@ -3,8 +3,9 @@
 Compact JSON, because Hummingbot searches the raw text of an error for `"code":50005`.
 """
 
+from collections.abc import Hashable
 from functools import cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -79,7 +80,7 @@ def decode_reply(payload: bytes, data_type: type[T] | Any, http_status: int = 20
     if reply.code != SUCCESS:
         raise refusal_from_reply(reply.code, reply.message, http_status)
     try:
-        data: T = _decoder(data_type).decode(reply.data)
+        data: T = _decoder(cast(Hashable, data_type)).decode(reply.data)
     except MessageError as error:
         joint = "" if not error.field or error.field.startswith("[") else "."
         raise MessageError(f"data{joint}{error.field}", error.why) from error
@@ -87,6 +88,6 @@ def decode_reply(payload: bytes, data_type: type[T] | Any, http_status: int = 20
 
 
 @cache
-def _decoder(data_type: Any) -> JsonDecoder[Any]:
+def _decoder(data_type: Hashable) -> JsonDecoder[Any]:
     # Compiling a decoder costs more than using it; the types are the few of this program.
     return JsonDecoder(data_type)

@@ -6,7 +6,7 @@ Invariants of the property tests:
 3. `format_units` and `format_atoms` are read back to the same number.
 """
 
-from decimal import Context, Decimal
+from decimal import Context, Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -168,6 +168,16 @@ def test_more_digits_than_the_default_context_survive() -> None:
     assert (
         to_atoms(Decimal("98765432109876543210.123456789012345678")) == 98765432109876543210123456789012345678
     )
+
+
+def test_nothing_depends_on_the_callers_decimal_context() -> None:
+    long = "1234567890.12345678"
+    with localcontext(prec=2):
+        value = parse_decimal(long + "0000000000")
+        assert format(value, "f") == long
+        assert from_atoms(to_atoms(value)) == value
+        assert text_to_units(long, 8) == to_units(value, Decimal("0.00000001")) == 123456789012345678
+        assert format_units(123456789012345678, Decimal("0.00000001"), 8) == long
 
 
 @pytest.mark.parametrize("value", [Decimal("0.3"), Decimal("100.26"), Decimal("0.0000001")])
