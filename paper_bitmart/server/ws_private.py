@@ -1,4 +1,4 @@
-"""The private topics: a push per transition of an order and per change of a balance (reference 6.12, 6.13)."""
+"""The private topics: one push per order transition and balance change (protocol reference 6.12, 6.13)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The public topics of one symbol: what each market event makes them push (protocol reference 6.5 to 6.11)."""
+"""The public topics of one symbol: what market events make them push (protocol reference 6.5 to 6.11)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -32,7 +32,8 @@ CANDLES_LOOKED_AT = 3
 """So many candles back a final change is still pushed, should the market outrun the interval."""
 
 _BOOK_KINDS = frozenset({Kind.LEVEL, Kind.DEPTH_MARK, Kind.SNAPSHOT_BEGIN, Kind.SNAPSHOT_END})
-_BOOK_CHANNELS = frozenset({TICKER, BOOK_TICKER, *FULL_DEPTH_LEVELS})
+_BEST_CHANNELS = frozenset({TICKER, BOOK_TICKER})
+_BOOK_CHANNELS = _BEST_CHANNELS | frozenset(FULL_DEPTH_LEVELS)
 
 
 class PublicSymbol:
@@ -94,7 +95,7 @@ class PublicSymbol:
             self._note_book(events)
         elif Kind.BBO in kinds:
             self._market_ns = int(events["exch_ns"][-1])
-            self._mark(lambda channel: channel == BOOK_TICKER)
+            self._mark(_BEST_CHANNELS.__contains__)
         if Kind.TRADE not in kinds:
             return
         trades = events[events["kind"] == Kind.TRADE]
@@ -179,7 +180,7 @@ class PublicSymbol:
         return [((figures.last, figures.bid_px, figures.ask_px), make)]
 
     def _book_ticker(self, topic: Topic) -> Sequence[State]:
-        bid, ask = self._best()
+        bid, ask = self._books.best(topic.filter)
         bid_px, bid_sz = self._level_text(bid or (0, 0))
         ask_px, ask_sz = self._level_text(ask or (0, 0))
 
@@ -190,10 +191,6 @@ class PublicSymbol:
             return self._frame(topic, messages.BookTickerPush(data=[row]))
 
         return [((bid, ask), make)] if bid or ask else []
-
-    def _best(self) -> tuple[Level | None, Level | None]:
-        # The source's own best-price messages run ahead of its book; a merged book has no such thing.
-        return self._view.bbo if self._books.account is None else self._books.best(self._view.symbol)
 
     def _full_depth(self, topic: Topic) -> Sequence[State]:
         bids, asks = self._books.depth(topic.filter, FULL_DEPTH_LEVELS[topic.channel])
