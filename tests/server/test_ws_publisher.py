@@ -1,5 +1,7 @@
 """Public topics: what is pushed, when by the market's clock, and that every client's book stays true."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from sortedcontainers import SortedDict
 from ws_support import MS, START_NS, Recorder, SessionFake, depth, events, snapshot, trades
 
 from paper_bitmart.bitmart.topics import parse_topic
-from paper_bitmart.feed.events import ASK, BID, Kind
+from paper_bitmart.feed.events import ASK, Kind
 from paper_bitmart.server.book_view import BookView
 from paper_bitmart.server.ws_publisher import Publisher
 from paper_bitmart.server.ws_push import PushEncoder
@@ -131,12 +133,10 @@ def test_the_last_change_of_a_closed_candle_is_pushed_before_the_new_candle(mark
     listener = market.join("spot/kline1m:ETH_USDT")
     listener.take()
     minute_end_ms = 20_000  # START is 40 s into its minute
-    market.at(minute_end_ms - 600)
-    market.emit(trades, (BUY, 250100, 10000))
-    market.at(minute_end_ms - 200)
-    market.emit(trades, (BUY, 250200, 10000))
-    market.at(minute_end_ms + 100)
-    market.emit(trades, (BUY, 250300, 10000))
+    for ms, price_ticks in ((-200, 250100), (-100, 250200), (100, 250300)):
+        market.at(minute_end_ms + ms)
+        market.emit(trades, (BUY, price_ticks, 10000))
+    market.at(minute_end_ms + 300)
     candles = [push["data"][0]["candle"] for push in listener.take()]
     assert [(candle[0], candle[4]) for candle in candles] == [
         (1763799960, "2501.00"),
@@ -186,7 +186,7 @@ def test_full_books_have_rising_times_even_when_the_source_repeats_its_own(marke
         market.at(step * 500)
     times = [push["data"][0]["ms_t"] for push in listener.take()]
     assert len(times) == 5
-    assert all(later > earlier for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(times))
 
 
 def test_a_late_subscriber_sees_what_the_others_saw_last_and_shares_its_bytes(market):
@@ -376,6 +376,10 @@ def test_uncompressed_pushes_are_text_frames():
     assert frame.data.startswith(b'{"table":"spot/depth5","data":[{"symbol":"ETH_USDT"')
 
 
+def ticks_of(price):
+    return int(price.replace(".", ""))
+
+
 class BlindClient:
     """Keeps a book from increase100 as ccxt does: snapshots replace, updates are applied without a look."""
 
@@ -393,9 +397,9 @@ class BlindClient:
         for name, side in self.sides.items():
             for price, size in row[name]:
                 if size == "0":
-                    side.pop(float(price), None)
+                    side.pop(ticks_of(price), None)
                 else:
-                    side[float(price)] = [price, size]
+                    side[ticks_of(price)] = [price, size]
 
     def best(self, name, count):
         rows = list(self.sides[name].values())
@@ -420,9 +424,9 @@ def test_a_replayed_increase100_stream_equals_depth50_and_the_rest_book_at_the_s
     clients = [(market.join(topic), BlindClient())]
     now_ms = 0
     for bids, asks, pause_ms in steps:
-        market.emit(
-            depth, bids={100001 - n: lots for n, lots in bids}, asks={100000 + n: lots for n, lots in asks}
-        ) if bids or asks else None
+        if bids or asks:
+            new_bids = {100001 - n: lots for n, lots in bids}
+            market.emit(depth, bids=new_bids, asks={100000 + n: lots for n, lots in asks})
         if data.draw(st.booleans()):
             clients.append((market.join(topic), BlindClient()))
         now_ms += pause_ms
@@ -436,7 +440,5 @@ def test_a_replayed_increase100_stream_equals_depth50_and_the_rest_book_at_the_s
             client.apply(push["data"][0])
         for name in ("bids", "asks"):
             assert client.best(name, 50) == full["data"][0][name]
-        assert [int(price * 100 + 0.5) for price in client.sides["asks"]][:100] == [
-            ticks for ticks, _ in asks
-        ]
-        assert len(client.best("bids", 100)) == len(bids)
+        for name, levels in (("bids", bids), ("asks", asks)):
+            assert [ticks_of(price) for price, _ in client.best(name, 100)] == [ticks for ticks, _ in levels]
