@@ -43,6 +43,7 @@ class Parts:
         self.store = OrderStore(settings)
         self.life = Lifecycle(self.ledger, self.store)
         self.accounts: dict[str, Account] = {}
+        self.rules: dict[str, SymbolRules] = {}
         self.markets: dict[str, Market] = {}
         self.command_ns = 0
         """Time of the latest command; the next one may not be earlier."""
@@ -52,6 +53,7 @@ class Parts:
             self.add_market(symbol_rules)
 
     def add_market(self, rules: SymbolRules) -> None:
+        self.rules[rules.symbol] = rules
         self.markets[rules.symbol] = Market(rules, len(self.markets), self.matchers())
 
     def add_account(self, account: Account) -> None:
@@ -77,8 +79,7 @@ class Parts:
 
     def assets(self) -> list[str]:
         """Every base and quote currency, in the order of the rules."""
-        rules = [market.rules for market in self.markets.values()]
-        return list(dict.fromkeys(asset for one in rules for asset in (one.base, one.quote)))
+        return list(dict.fromkeys(asset for one in self.rules.values() for asset in (one.base, one.quote)))
 
     def check_time(self, at_ns: int) -> None:
         """Raises ClockWentBack when `at_ns` is earlier than the previous command."""

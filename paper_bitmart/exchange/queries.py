@@ -1,5 +1,7 @@
 """What may be asked of a venue; no question changes anything."""
 
+from collections.abc import Mapping
+
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.fees import FeeRates
@@ -26,8 +28,9 @@ class Queries:
         return self._parts.settings
 
     @property
-    def rules(self) -> dict[str, SymbolRules]:
-        return {symbol: market.rules for symbol, market in self._parts.markets.items()}
+    def rules(self) -> Mapping[str, SymbolRules]:
+        """By symbol, in the order in which they were listed; grows with `Venue.add_symbol`."""
+        return self._parts.rules
 
     @property
     def now_ns(self) -> int:

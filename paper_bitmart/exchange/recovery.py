@@ -5,7 +5,7 @@ loaded bit exact; one that missed any is built anew, with each open order at the
 known, and its feed counts as not in sync: the matching core re-bases all positions on the first whole book.
 """
 
-from paper_bitmart.bitmart.enums import Side
+from paper_bitmart.bitmart.enums import CancelSource, Side
 from paper_bitmart.exchange.events import (
     AccountOpened,
     BalanceChanged,
@@ -113,7 +113,6 @@ class Replay:
             case OrderAccepted(order=order):
                 self._put(order, event.queue_ahead)
                 parts.life.order_ids.next_id = order.order_id + 1
-                parts.command_ns = event.at_ns
             case OrderFilled(order=order, fill=fill):
                 self._put(order, 0.0)
                 self._apply_fill(fill)
@@ -123,6 +122,8 @@ class Replay:
                 parts.market(event.symbol).feed_state = event.state
         parts.life.event_seqs.next_id = event.seq + 1
         parts.now_ns = max(parts.now_ns, event.at_ns)
+        if _is_of_command(event):
+            parts.command_ns = event.at_ns
 
     def finish(self) -> list[tuple[str, FeedState]]:
         """Rebuild the matchers that missed something; returns the feeds that are thereby out of sync."""
@@ -182,6 +183,18 @@ class Replay:
                 ahead if ahead >= 0 else UNKNOWN_AHEAD,
                 self._parts.now_ns,
             )
+
+
+def _is_of_command(event: Event) -> bool:
+    """Whether a command, not the market, caused the event: only commands must never go back in time."""
+    match event:
+        case AccountOpened() | FeesChanged() | OrderAccepted():
+            return True
+        case OrderCanceled(order=order):
+            return order.cancel_source is CancelSource.USER
+        case BalanceChanged(reason=reason):
+            return reason in (BalanceReason.DEPOSIT, BalanceReason.WITHDRAW)
+    return False
 
 
 def _check_fits(parts: Parts, state: VenueState) -> None:
