@@ -51,7 +51,9 @@ class BookView:
         account: whose orders a merged book shows; None: nobody's.
     """
 
-    def __init__(self, session: Session, mode: BookMode = BookMode.MARKET, account: str | None = None) -> None:
+    def __init__(
+        self, session: Session, mode: BookMode = BookMode.MARKET, account: str | None = None
+    ) -> None:
         self._session = session
         self._account = account if mode is BookMode.MERGED else None
         self._orders: dict[int, _Place] = {}

@@ -1,0 +1,146 @@
+"""The aiohttp application, and a server that runs it.
+
+/api, /user      websocket (ws_hub)
+/paper/v1/...    admin API (admin)
+anything else    BitMart's REST API (gate)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from paper_bitmart.exchange.clock import Clock, RealClock
+from paper_bitmart.server import (
+    rest_account,
+    rest_closed,
+    rest_klines,
+    rest_public,
+    rest_queries,
+    rest_trading,
+)
+from paper_bitmart.server.admin import Admin
+from paper_bitmart.server.book_view import BookView
+from paper_bitmart.server.context import ServerContext
+from paper_bitmart.server.endpoint import Endpoint
+from paper_bitmart.server.faults import Faults
+from paper_bitmart.server.gate import Gate
+from paper_bitmart.server.keys import KeyStore
+from paper_bitmart.server.limits import CallLimits
+from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.ws_hub import WsHub
+
+if TYPE_CHECKING:
+    from paper_bitmart.exchange.session import Session
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *rest_public.ENDPOINTS,
+    *rest_klines.ENDPOINTS,
+    *rest_account.ENDPOINTS,
+    *rest_trading.ENDPOINTS,
+    *rest_queries.ENDPOINTS,
+    *rest_closed.ENDPOINTS,
+)
+"""Every path of BitMart's REST API that is answered; all others are 30000."""
+
+CONTEXT = web.AppKey("context", ServerContext)
+HUB = web.AppKey("hub", WsHub)
+
+SHUTDOWN_S = 5.0
+"""How long calls that are under way may take after a stop was asked for."""
+
+
+def create_app(
+    session: Session,
+    settings: ServerSettings | None = None,
+    *,
+    keys: KeyStore | None = None,
+    faults: Faults | None = None,
+    wall: Clock | None = None,
+) -> web.Application:
+    """The application for a session that its owner starts and closes.
+
+    Args:
+        keys: key sets and admin token; None: none yet, in memory.
+        faults: shared with a FaultySource, so that feed faults work too.
+        wall: real time.
+
+    Raises:
+        RateConfigError, OSError: the rate limit file is wrong.
+    """
+    settings = settings or ServerSettings()
+    keys = keys if keys is not None else KeyStore()
+    faults = faults or Faults()
+    wall = wall or RealClock()
+    books = BookView(session, settings.book, settings.book_account or _first_account(keys))
+    context = ServerContext(session, settings, keys, faults, books, wall)
+    hub = WsHub(session, keys, settings, faults, books=books, wall=wall)
+    gate = Gate(context, ENDPOINTS, CallLimits(settings.rate_limits))
+    app = web.Application(client_max_size=settings.body_bytes_max)
+    app[CONTEXT], app[HUB] = context, hub
+    app.router.add_get("/api", hub.public)
+    app.router.add_get("/user", hub.private)
+    Admin(context).add_routes(app.router)
+    app.router.add_route("*", "/{path:.*}", gate.handle)
+    app.on_shutdown.append(_close_hub)
+    return app
+
+
+def _first_account(keys: KeyStore) -> str | None:
+    return next((key.account for key in keys), None)
+
+
+async def _close_hub(app: web.Application) -> None:
+    await app[HUB].close()
+
+
+class Server:
+    """Runs an application on a TCP port; `async with Server(app, settings)` starts and stops it."""
+
+    def __init__(self, app: web.Application, settings: ServerSettings) -> None:
+        self._settings = settings
+        # The access log would name keys and addresses; what happened is in the journal.
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+        self.port = 0
+        """The port in use once started; the chosen one when the setting is 0."""
+
+    @property
+    def url(self) -> str:
+        """Base URL of REST."""
+        return f"http://{self._authority}"
+
+    @property
+    def ws_url(self) -> str:
+        """Base URL of the websocket endpoints."""
+        return f"ws://{self._authority}"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address is in use or not this machine's.
+        """
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._settings.host, self._settings.port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening, flush and close websockets, let running calls end."""
+        await self._runner.cleanup()
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    @property
+    def _authority(self) -> str:
+        host = self._settings.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"

@@ -1,0 +1,53 @@
+"""What every part of the server stands on: the session below it, and the server's own state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paper_bitmart.exchange.clock import Clock
+from paper_bitmart.server.book_view import BookView
+from paper_bitmart.server.faults import Faults
+from paper_bitmart.server.keys import KeyStore
+from paper_bitmart.server.settings import ClockMode, ServerSettings
+from paper_bitmart.server.traces import Traces
+
+if TYPE_CHECKING:
+    from paper_bitmart.exchange.session import Session
+    from paper_bitmart.exchange.venue import Venue
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """One server's parts.
+
+    Attributes:
+        session: source, venue and market views; its clock is the market's.
+        wall: the clock by which keys expire, requests are limited and timestamps are judged.
+    """
+
+    session: Session
+    settings: ServerSettings
+    keys: KeyStore
+    faults: Faults
+    books: BookView
+    wall: Clock
+    traces: Traces = field(default_factory=Traces)
+
+    @property
+    def venue(self) -> Venue:
+        return self.session.venue
+
+    def market_ns(self) -> int:
+        """Now by the market's clock, ns since 1970."""
+        return self.session.clock.now_ns()
+
+    def clocks_ns(self) -> tuple[int, ...]:
+        """The times that a client's timestamp may be close to (protocol reference 2.3)."""
+        if self.settings.clock is ClockMode.RECORDED:
+            return self.wall.now_ns(), self.market_ns()
+        return (self.wall.now_ns(),)
+
+    def server_time_ns(self) -> int:
+        """What `/system/time` tells: the market's clock when a replay keeps the recording's times."""
+        return self.market_ns() if self.settings.clock is ClockMode.RECORDED else self.wall.now_ns()

@@ -1,0 +1,62 @@
+"""One endpoint of the REST API, and one call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paper_bitmart.server.auth import Level, Window
+from paper_bitmart.server.keys import ApiKey, Permission
+from paper_bitmart.server.params import Params
+
+if TYPE_CHECKING:
+    from paper_bitmart.server.context import ServerContext
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that passed the gate: who called, with what.
+
+    Attributes:
+        context: everything that the server stands on.
+        params: query or body.
+        account: the key's account, "" on public endpoints.
+        at_ns: arrival by the wall clock, ns since 1970.
+    """
+
+    context: ServerContext
+    params: Params
+    account: str
+    at_ns: int
+    key: ApiKey | None = None
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+"""Returns what goes into `data`; raises BitmartError to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What the gate must know of an endpoint.
+
+    Attributes:
+        needs: the permission of a key; without meaning at Level.NONE.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    level: Level = Level.NONE
+    window: Window = Window.MINUTE
+    needs: Permission = Permission.READ
+
+    @property
+    def name(self) -> str:
+        """ "METHOD /path", its row in the rate limit table."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_account(self) -> bool:
+        """Funding account endpoints refuse with codes 60030/60031 where spot has 57001/58001."""
+        return self.path.startswith("/account/")
