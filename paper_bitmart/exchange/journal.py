@@ -47,7 +47,7 @@ from paper_bitmart.exchange.journal_tables import (
 )
 from paper_bitmart.exchange.state_lock import StateLock
 
-_LOG = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 JOURNAL_NAME = "journal.sqlite"
 PENDING_MAX = 1_000_000
@@ -195,7 +195,7 @@ class Journal:
         rows = self._read("SELECT seq, at_ns, sha256, state FROM checkpoints ORDER BY seq DESC")
         for seq, at_ns, sha256, packed in rows:
             if hashlib.sha256(packed).hexdigest() != sha256:
-                _LOG.warning(
+                LOG.warning(
                     "%s: the checkpoint after event %d is damaged, an older one is used", self.path, seq
                 )
             else:
@@ -208,9 +208,9 @@ class Journal:
         Raises:
             JournalCorrupt: a number is missing, or a row is not an event.
         """
-        expected: int | None = seq + 1 if seq else None
+        expected = seq + 1
         for row_seq, data in self._read(EVENTS_AFTER_SQL, {"seq": seq}):
-            if expected is not None and row_seq != expected:
+            if row_seq != expected:
                 raise JournalCorrupt(self.path, f"events {expected} to {row_seq - 1} are missing")
             try:
                 event = decode_event(data)
@@ -234,6 +234,10 @@ class Journal:
         """
         with self._transaction():
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def symbols(self) -> set[str]:
+        """Symbols that `bind_rules` has stored."""
+        return {symbol for (symbol,) in self._read("SELECT symbol FROM symbols")}
 
     def bind_rules(self, rules: Mapping[str, SymbolRules]) -> None:
         """Make sure that the journal's ticks and lots mean what these rules say; store those of new symbols.

@@ -392,7 +392,7 @@ def test_the_same_rules_and_new_symbols_are_welcome(tmp_path):
         journal.bind_rules(RULES)
     with Journal(tmp_path) as journal:
         journal.bind_rules(RULES)
-        assert list(journal._read("SELECT symbol FROM symbols")) == [("BTC_USDT",)]
+        assert journal.symbols() == {"BTC_USDT"}
 
 
 def test_another_tick_is_refused_by_symbol(tmp_path):

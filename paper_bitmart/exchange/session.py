@@ -1,0 +1,358 @@
+"""The asyncio shell of a paper exchange: a source, a venue, a clock, and everybody who talks to them.
+
+One task turns the `Wheel`; one runs the source. Commands are awaited: they return once they are durable.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from paper_bitmart.bitmart.enums import Side
+from paper_bitmart.bitmart.errors import refusal
+from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.exchange.clock import Clock
+from paper_bitmart.exchange.events import Event
+from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.line import LineFull
+from paper_bitmart.exchange.orders import NewOrder
+from paper_bitmart.exchange.restart import closing_event
+from paper_bitmart.exchange.venue import CancelResult, Venue
+from paper_bitmart.exchange.wheel import HOUSE, STORAGE_FAILED, Command, SessionSettings, SessionStats, Wheel
+from paper_bitmart.feed.market_view import MarketView
+from paper_bitmart.feed.sources import Source
+from paper_bitmart.matching.latency import LatencyProfile
+
+__all__ = ["Session", "SessionSettings", "SessionStats"]
+
+LOG = logging.getLogger(__name__)
+
+SESSION_CLOSED = 50022
+"""Service unavailable (protocol reference 8.2)."""
+TOO_MANY_IN_FLIGHT = 30013
+"""Request too many requests (protocol reference 8.1)."""
+
+
+class Session:
+    """A running paper exchange.
+
+    Args:
+        source: where the market comes from.
+        venue: built with the same `journal`; nobody else may command it while the session runs.
+        clock: the session's time; the source stamps its events by the same clock.
+        latency: the client's delays; None for none.
+        journal: None keeps nothing. The session closes it.
+        settings: limits.
+
+    Use `start()` and `close()`, or `async with`. Not thread-safe: it belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        venue: Venue,
+        clock: Clock,
+        *,
+        latency: LatencyProfile | None = None,
+        journal: Journal | None = None,
+        settings: SessionSettings | None = None,
+    ) -> None:
+        self.source, self.clock, self.journal = source, clock, journal
+        self.failure: Exception | None = None
+        """The defect or unreadable journal that stopped the session, or None."""
+        self.source_failure: Exception | None = None
+        """Why the source ended early, or None; the feeds are closed then."""
+        self._wheel = Wheel(venue, latency=latency, journal=journal, settings=settings)
+        self._wake = asyncio.Event()
+        self._replies: set[asyncio.Future[Any]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop_clock: Callable[[], None] = lambda: None
+        self._open = False
+
+    # --- what is there ---
+
+    @property
+    def venue(self) -> Venue:
+        """For queries. Ask the session each time: a failed write puts another venue here."""
+        return self._wheel.venue
+
+    @property
+    def views(self) -> dict[str, MarketView]:
+        """What a client sees of each symbol's market; late by the market-data latency."""
+        return self._wheel.views
+
+    @property
+    def rules(self) -> Mapping[str, SymbolRules]:
+        return self._wheel.venue.rules
+
+    @property
+    def stats(self) -> SessionStats:
+        return self._wheel.stats
+
+    @property
+    def is_open(self) -> bool:
+        """Whether commands are taken."""
+        return self._open and self.failure is None
+
+    @property
+    def storage_failed(self) -> bool:
+        """Whether the journal cannot be written now; every command is refused with 59002 while it lasts."""
+        return self._wheel.storage_failed
+
+    @property
+    def listener_errors(self) -> int:
+        """Exceptions that listeners raised so far; each was logged."""
+        return self._wheel.event_listeners.errors + self._wheel.market_listeners.errors
+
+    # --- life ---
+
+    async def start(self) -> None:
+        """Begin: from here on the source runs and commands are taken.
+
+        Raises:
+            RuntimeError: it was started before.
+        """
+        if self._tasks:
+            raise RuntimeError("a session starts once")
+        self._stop_clock = self.clock.on_change(self._wake.set)
+        self._open = True
+        self._tasks = [
+            asyncio.create_task(self._run(), name="session"),
+            asyncio.create_task(self._run_source(), name="source"),
+        ]
+
+    async def close(self) -> None:
+        """Stop: do and tell what has arrived, close the feeds, write a checkpoint, release the files.
+
+        Commands still on their way are refused with 50022. A second call changes nothing.
+
+        Raises:
+            JournalError: what had arrived could not be journaled, nor the journal be read.
+        """
+        if not self._open:
+            return
+        self._open = False
+        self._stop_clock()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            if self.failure is None:
+                self._wheel.finish(self.clock.now_ns())
+        finally:
+            self._refuse_waiting(SESSION_CLOSED)
+            if self.journal is not None:
+                self.journal.close()
+
+    async def __aenter__(self) -> "Session":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def sleep_until(self, at_ns: int) -> None:
+        """Return once the session's clock shows `at_ns`, however it is paused, sped up or moved meanwhile."""
+        changed = asyncio.Event()
+        stop = self.clock.on_change(changed.set)
+        try:
+            while (wait_ns := self.clock.wait_ns(at_ns)) != 0:
+                changed.clear()
+                await _wait(changed, wait_ns)
+        finally:
+            stop()
+
+    # --- listening ---
+
+    def subscribe(self, fn: Callable[[list[Event]], None]) -> Callable[[], None]:
+        """Call `fn(events)` once events are durable, in the venue's order; returns what ends it.
+
+        With a response latency that varies, the order holds per account.
+        """
+        return self._wheel.event_listeners.add(fn)
+
+    def on_market(self, fn: Callable[[str, np.ndarray], None]) -> Callable[[], None]:
+        """Call `fn(symbol, events)` after the symbol's view took the events in; returns what ends it."""
+        return self._wheel.market_listeners.add(fn)
+
+    # --- commands ---
+
+    async def submit(self, account: str, order: NewOrder) -> list[Event]:
+        """Send one new order; see `Venue.submit`.
+
+        Returns:
+            Its events, the first of them OrderAccepted; all are durable.
+
+        Raises:
+            BitmartError: the refusal; 59002 the journal cannot be written, 50022 the session is closed.
+        """
+        return await self._send(account, lambda venue, at_ns: venue.submit(account, order, at_ns))
+
+    async def submit_batch(self, account: str, orders: Sequence[NewOrder]) -> list[Event]:
+        """Send 1 to 10 new orders, all or none; see `Venue.submit_batch`, errors as `submit`."""
+        return await self._send(account, lambda venue, at_ns: venue.submit_batch(account, orders, at_ns))
+
+    async def cancel(
+        self,
+        account: str,
+        *,
+        order_id: int | None = None,
+        client_order_id: str | None = None,
+        symbol: str | None = None,
+    ) -> list[Event]:
+        """Cancel one order; see `Venue.cancel`, errors as `submit`."""
+        return await self._send(
+            account,
+            lambda venue, at_ns: venue.cancel(
+                account, order_id=order_id, client_order_id=client_order_id, symbol=symbol, at_ns=at_ns
+            ),
+            cancels=True,
+        )
+
+    async def cancel_orders(
+        self,
+        account: str,
+        *,
+        order_ids: Sequence[str] = (),
+        client_order_ids: Sequence[str] = (),
+        symbol: str | None = None,
+    ) -> CancelResult:
+        """Cancel up to 10 orders; see `Venue.cancel_orders`, errors as `submit`."""
+        return await self._send(
+            account,
+            lambda venue, at_ns: venue.cancel_orders(
+                account, order_ids=order_ids, client_order_ids=client_order_ids, symbol=symbol, at_ns=at_ns
+            ),
+            cancels=True,
+        )
+
+    async def cancel_all(
+        self, account: str, *, symbol: str | None = None, side: Side | None = None
+    ) -> list[Event]:
+        """Cancel an account's open orders; see `Venue.cancel_all`, errors as `submit`."""
+        return await self._send(
+            account,
+            lambda venue, at_ns: venue.cancel_all(account, symbol=symbol, side=side, at_ns=at_ns),
+            cancels=True,
+        )
+
+    async def open_account(self, name: str, balances: Mapping[str, Decimal] | None = None) -> list[Event]:
+        """Open an account, None with ample of everything; no latency, errors as `Venue.open_account`."""
+        return await self._send(
+            name, lambda venue, at_ns: venue.open_account(name, balances, at_ns), travels=False
+        )
+
+    async def deposit(self, account: str, asset: str, amount: Decimal) -> list[Event]:
+        """Credit an account; no latency, errors as `Venue.deposit`."""
+        return await self._send(
+            account, lambda venue, at_ns: venue.deposit(account, asset, amount, at_ns), travels=False
+        )
+
+    async def withdraw(self, account: str, asset: str, amount: Decimal) -> list[Event]:
+        """Debit an account; no latency, errors as `Venue.withdraw`."""
+        return await self._send(
+            account, lambda venue, at_ns: venue.withdraw(account, asset, amount, at_ns), travels=False
+        )
+
+    async def set_fees(self, account: str, symbol: str | None, maker_ppm: int, taker_ppm: int) -> list[Event]:
+        """Set an account's fee rates; no latency, errors as `Venue.set_fees`."""
+        return await self._send(
+            account,
+            lambda venue, at_ns: venue.set_fees(account, symbol, maker_ppm, taker_ppm, at_ns),
+            travels=False,
+        )
+
+    # --- inside ---
+
+    async def _send(
+        self,
+        account: str,
+        run: Callable[[Venue, int], Any],
+        *,
+        cancels: bool = False,
+        travels: bool = True,
+    ) -> Any:
+        """Put a command on the line, without `travels` for no time at all, and wait for its outcome."""
+        self._check_open()
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        command = Command(run, lambda result, refused: _settle(reply, result, refused))
+        try:
+            if travels:
+                self._wheel.line.send(command, account, self.clock.now_ns(), cancels=cancels)
+            else:
+                self._wheel.line.put(command, HOUSE, self.clock.now_ns(), 0)
+        except LineFull as error:
+            raise refusal(TOO_MANY_IN_FLIGHT, field="account", limit=error.limit, value=account) from error
+        self._replies.add(reply)
+        reply.add_done_callback(self._replies.discard)
+        self._wake.set()
+        return await reply
+
+    def _check_open(self) -> None:
+        if not self.is_open:
+            raise refusal(
+                SESSION_CLOSED, field="session", value="closed" if self.failure is None else "failed"
+            )
+        if self.storage_failed:
+            raise refusal(STORAGE_FAILED)
+
+    def _refuse_waiting(self, code: int) -> None:
+        """Refuse every command whose outcome nobody will know any more."""
+        for reply in tuple(self._replies):
+            _settle(reply, None, refusal(code))
+
+    def _emit(self, symbol: str, events: np.ndarray) -> None:
+        self._wheel.inbox.put(symbol, events)
+        self._wake.set()
+
+    async def _run_source(self) -> None:
+        try:
+            await self.source.run(self._emit)
+        except Exception as error:
+            # The market is gone, the exchange is not: cancels and queries go on working.
+            LOG.exception("source %s failed", self.source.name)
+            self.source_failure = error
+            now_ns = self.clock.now_ns()
+            for symbol, view in self.views.items():
+                self._emit(symbol, closing_event(now_ns, view.exch_ns))
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                more = self._wheel.turn(self.clock.now_ns())
+                next_ns = self._wheel.next_ns
+                if more:
+                    await asyncio.sleep(0)
+                else:
+                    await _wait(self._wake, None if next_ns is None else self.clock.wait_ns(next_ns))
+        except Exception as error:
+            # A defect, or no journal to go back to: what is in memory is not to be relied upon any more.
+            LOG.exception("the session stopped")
+            self.failure = error
+            self._refuse_waiting(STORAGE_FAILED)
+
+
+def _settle(reply: asyncio.Future[Any], result: Any, refused: Exception | None) -> None:
+    # Done already when the one who asked was cancelled, and does not want to know.
+    if reply.done():
+        return
+    if refused is None:
+        reply.set_result(result)
+    else:
+        reply.set_exception(refused)
+
+
+async def _wait(changed: asyncio.Event, wait_ns: int | None) -> None:
+    """Until `changed`, for `wait_ns` at most (None: however long)."""
+    if wait_ns is None:
+        await changed.wait()
+        return
+    timer = asyncio.get_running_loop().call_later(wait_ns / 1e9, changed.set)
+    try:
+        await changed.wait()
+    finally:
+        timer.cancel()
