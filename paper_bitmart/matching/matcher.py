@@ -206,6 +206,7 @@ class Matcher:
             "orders": active,
             "own_levels": own,
             "taken": int(scalars[state.N_TAKEN]) + active + levels,
+            "guesses": int(scalars[state.N_GUESSES]) + own + levels,
         }
         for name, size in need.items():
             if getattr(st, name).shape[-1] <= size:

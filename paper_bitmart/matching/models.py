@@ -21,6 +21,7 @@ PROPORTIONAL = QueueModel("proportional", queue.PROPORTIONAL)
 POWER = QueueModel("power", queue.POWER, (3.0, 0.0, 0.0, 0.0))
 LOG = QueueModel("log", queue.LOG)
 BACKWEIGHTED = QueueModel("backweighted", queue.BACKWEIGHTED, (1.0, 0.0, 0.0, 0.0))
+ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (8.0, 50.0, 0.0, 0.0))
 
-MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED)}
-DEFAULT_MODEL = BACKWEIGHTED
+MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST)}
+DEFAULT_MODEL = ORDER_LIST

@@ -1,8 +1,7 @@
 """A new order meets the book: what it takes, whom of its own account it meets, where it comes to rest."""
 
-from numba import njit
-
 from paper_bitmart.matching.core.book import count_levels, level_size, next_key, worst_key
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.fills import report
 from paper_bitmart.matching.core.own_orders import (
     append_order,
@@ -35,7 +34,7 @@ POST_ONLY, IOC_REST, MARKET_REST, STP = (
 )
 
 
-@njit(cache=True)
+@compiled
 def arrive(st, order_id, account, side, order_type, price, size, budget, stp, at_ns):
     """Match a new order and let the rest of it stand or fall. Returns its slot when it rests, else -1.
 
@@ -60,7 +59,7 @@ def arrive(st, order_id, account, side, order_type, price, size, budget, stp, at
     return rest(st, order_id, account, side, price, leaves, at_ns) if leaves > 0 else -1
 
 
-@njit(cache=True)
+@compiled
 def available(st, account, side, key):
     """Displayed lots of a level that an account may still take: less what printed since, or what it used."""
     price = abs(key)
@@ -71,7 +70,7 @@ def available(st, account, side, key):
     return max(0, lots - max(used, pending_lots(st, side, key)))
 
 
-@njit(cache=True)
+@compiled
 def next_own_key(st, side, key):
     """Best own price of a side strictly worse than `key`, NO_KEY if none."""
     for j in range(st.n_own[side] - 1, -1, -1):
@@ -80,7 +79,7 @@ def next_own_key(st, side, key):
     return NO_KEY
 
 
-@njit(cache=True)
+@compiled
 def first_own_order(st, side, key, account):
     """First resting order of an account at a price, -1 if none."""
     own_level = find_own_level(st, side, abs(key))
@@ -92,7 +91,7 @@ def first_own_order(st, side, key, account):
     return slot
 
 
-@njit(cache=True)
+@compiled
 def would_take(st, account, side, limit_key):
     """Would an order of `side` limited to opposite keys >= limit_key find anything to take?"""
     other = 1 - side
@@ -109,7 +108,7 @@ def would_take(st, account, side, limit_key):
             own = next_own_key(st, other, key)
 
 
-@njit(cache=True)
+@compiled
 def take(st, order_id, account, side, limit_key, size, budget, stp, at_ns):
     """Walk the opposite side best first. Returns (leaves, stopped by self-trade prevention)."""
     other = 1 - side
@@ -136,7 +135,7 @@ def take(st, order_id, account, side, limit_key, size, budget, stp, at_ns):
         shown, own = next_shown, next_own
 
 
-@njit(cache=True)
+@compiled
 def take_level(st, order_id, account, side, key, leaves, stp, at_ns):
     """Take what one price offers in FIFO order: others' lots ahead of an own order, the own order, the rest."""
     other = 1 - side
@@ -163,7 +162,7 @@ def take_level(st, order_id, account, side, key, leaves, stp, at_ns):
     return leaves, False
 
 
-@njit(cache=True)
+@compiled
 def take_displayed(st, order_id, account, side, key, lots, leaves, at_ns):
     """Take up to `lots` of a displayed level and use them up; returns how many there were."""
     free = available(st, account, side, key)
@@ -178,7 +177,7 @@ def take_displayed(st, order_id, account, side, key, lots, leaves, at_ns):
     return lots
 
 
-@njit(cache=True)
+@compiled
 def meet_own_order(st, order_id, slot, leaves, stp, at_ns):
     """The incoming order meets a resting one of its own account. Returns (leaves, incoming is stopped)."""
     order = st.orders[slot]
@@ -200,7 +199,7 @@ def meet_own_order(st, order_id, slot, leaves, stp, at_ns):
     return leaves, stp != STP_CANCEL_MAKER
 
 
-@njit(cache=True)
+@compiled
 def rest(st, order_id, account, side, price, leaves, at_ns):
     """Put an order at the back of the queue at its price; returns its slot."""
     key = key_of(side, price)
@@ -215,7 +214,7 @@ def rest(st, order_id, account, side, price, leaves, at_ns):
     return slot
 
 
-@njit(cache=True)
+@compiled
 def queue_at_arrival(st, side, key):
     """Lots of others ahead of an order that joins a price now; UNKNOWN_AHEAD where nothing is published."""
     lots = level_size(st, side, abs(key))

@@ -1,12 +1,12 @@
 """The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
 
 import numpy as np
-from numba import njit
 
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, key_of
 
 
-@njit(cache=True)
+@compiled
 def lower_bound(keys, n, key):
     """Index of the first of keys[:n] (ascending) that is >= key."""
     lo, hi = 0, n
@@ -19,7 +19,7 @@ def lower_bound(keys, n, key):
     return lo
 
 
-@njit(cache=True)
+@compiled
 def level_size(st, side, price):
     """Displayed lots at a price, 0 if the level is not there. O(1) in the window, O(log far) outside."""
     i = price - st.scalars[BASE_TICK]
@@ -33,7 +33,7 @@ def level_size(st, side, price):
     return 0
 
 
-@njit(cache=True)
+@compiled
 def set_level(st, side, price, lots):
     """Set a level's displayed size (0 removes it), keep the best price; returns the size before."""
     i = price - st.scalars[BASE_TICK]
@@ -56,7 +56,7 @@ def set_level(st, side, price, lots):
     return old
 
 
-@njit(cache=True)
+@compiled
 def set_far(st, side, key, lots):
     """set_level outside the window. The caller has made sure of room for one more level."""
     keys, sizes, n = st.far_keys[side], st.far_sizes[side], st.n_far[side]
@@ -81,7 +81,7 @@ def set_far(st, side, key, lots):
     return 0
 
 
-@njit(cache=True)
+@compiled
 def next_key(st, side, key):
     """Key of the best level strictly worse than `key`, NO_KEY if none. O(ticks to it / 64)."""
     best = NO_KEY
@@ -95,7 +95,7 @@ def next_key(st, side, key):
     return best
 
 
-@njit(cache=True)
+@compiled
 def window_scan(st, side, i, step):
     """First occupied window index from i in direction `step`, -1 if none."""
     width = st.sizes.shape[1]
@@ -114,7 +114,7 @@ def window_scan(st, side, i, step):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def worst_key(st, side):
     """Key of the worst displayed level, NO_KEY if the side is empty."""
     worst = NO_KEY
@@ -126,13 +126,13 @@ def worst_key(st, side):
     return worst
 
 
-@njit(cache=True)
+@compiled
 def count_levels(st, side):
     """Number of displayed levels of a side."""
     return st.n_far[side] + np.sum(st.occupied[side])
 
 
-@njit(cache=True)
+@compiled
 def clear_book(st):
     """Forget every level of both sides."""
     for side in range(2):
@@ -144,7 +144,7 @@ def clear_book(st):
                 st.sizes[side, block * BLOCK : (block + 1) * BLOCK] = 0
 
 
-@njit(cache=True)
+@compiled
 def centred_base(st):
     """Window base that puts the mid price in the middle; the present base while a side is empty."""
     if st.best[0] == NO_KEY or st.best[1] == NO_KEY:
@@ -152,14 +152,14 @@ def centred_base(st):
     return max(0, (st.best[0] - st.best[1]) // 2 - st.sizes.shape[1] // 2)
 
 
-@njit(cache=True)
+@compiled
 def wants_recenter(st):
     """Has the market moved a quarter of the window away from its middle?"""
     away = centred_base(st) - st.scalars[BASE_TICK]
     return abs(away) > st.sizes.shape[1] // 4
 
 
-@njit(cache=True)
+@compiled
 def recenter(st):
     """Move the window's middle to the mid price, carrying every level over exactly.
 

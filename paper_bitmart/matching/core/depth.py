@@ -5,13 +5,21 @@ T; those prints have moved our queues already, so only the rest of a level's cha
 print explains is a cancel, which the queue model splits; a rise stands behind us.
 """
 
-from numba import njit
-
 from paper_bitmart.matching.core.book import level_size, set_level, worst_key
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
+from paper_bitmart.matching.core.guessed_orders import (
+    eat_front,
+    forget,
+    join,
+    leave,
+    lots_of_size_behind,
+    shrink_back,
+    youngest_of_size,
+)
 from paper_bitmart.matching.core.own_orders import drop_own_level_if_idle, find_own_level, refresh_taken
 from paper_bitmart.matching.core.prints import pending_lots
-from paper_bitmart.matching.core.queue import cancelled_ahead
+from paper_bitmart.matching.core.queue import ORDER_LIST, cancelled_ahead
 from paper_bitmart.matching.core.state import (
     LAST_DEPTH_NS,
     N_PENDING,
@@ -31,7 +39,7 @@ MARKET_PASSED = int(Evidence.MARKET_PASSED)
 LEFT_WINDOW, ENTERED_WINDOW = 2, 4
 
 
-@njit(cache=True)
+@compiled
 def begin_message(st, exch_ns):
     """Move the prints that this message includes from pending to their own levels."""
     st.scalars[PREV_DEPTH_NS] = st.scalars[LAST_DEPTH_NS]
@@ -39,7 +47,7 @@ def begin_message(st, exch_ns):
     kept = 0
     for i in range(st.scalars[N_PENDING]):
         pending = st.pending[i]
-        if pending["exch_ns"] < exch_ns:
+        if pending["exch_ns"] <= exch_ns:
             own_level = find_own_level(st, pending["side"], abs(pending["key"]))
             if own_level >= 0:
                 st.own_levels[own_level]["included_lots"] += pending["lots"]
@@ -54,7 +62,7 @@ def begin_message(st, exch_ns):
     st.scalars[N_PENDING] = kept
 
 
-@njit(cache=True)
+@compiled
 def touch(st, own_level):
     """Remember an own level until the message is whole."""
     level = st.own_levels[own_level]
@@ -64,7 +72,7 @@ def touch(st, own_level):
         st.scalars[N_TOUCHED] += 1
 
 
-@njit(cache=True)
+@compiled
 def end_message(st):
     """Levels with included prints but no published change were refilled; then forget what was touched."""
     for i in range(st.scalars[N_TOUCHED]):
@@ -77,7 +85,7 @@ def end_message(st):
     st.scalars[N_TOUCHED] = 0
 
 
-@njit(cache=True)
+@compiled
 def apply_level(st, event):
     """One level of a depth message."""
     side, price, lots = event["side"], event["price_ticks"], event["size_lots"]
@@ -93,7 +101,7 @@ def apply_level(st, event):
             fill_by_quote(st, event, other, key_of(other, price), lots, OPPOSITE_QUOTE)
 
 
-@njit(cache=True)
+@compiled
 def own_level_changed(st, own_level, lots, flags):
     """Re-estimate the queues at an own level whose published size is now `lots`."""
     level = st.own_levels[own_level]
@@ -123,21 +131,44 @@ def own_level_changed(st, own_level, lots, flags):
                     joined_amid_additions(st, slot, lots - expected)
             cap_ahead(st, slot, lots)
         slot = order["next"]
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+        update_guesses(st, level, printed, expected, lots)
 
 
-@njit(cache=True)
+@compiled
+def update_guesses(st, level, printed, expected, lots):
+    """Bring the guessed order list up to date with a level's new size."""
+    eat_front(st, level, printed)
+    if lots >= expected:
+        join(st, level, lots - expected)
+        return
+    slot = youngest_of_size(st, level, expected - lots)
+    if slot < 0:
+        shrink_back(st, level, expected - lots)
+    else:
+        leave(st, level, slot)
+
+
+@compiled
 def split_cancel(st, slot, expected, cancelled):
     """Let the queue model say how much of a cancel stood ahead of an order."""
     order = st.orders[slot]
-    lots = cancelled_ahead(
-        st.scalars[QUEUE_MODEL], st.params, order["ahead"], expected - order["ahead"], float(cancelled)
-    )
+    ahead = order["ahead"]
+    behind = expected - ahead
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST and behind > 0.0:
+        level = st.own_levels[order["own_level"]]
+        behind += (st.params[1] - 1.0) * lots_of_size_behind(st, level, cancelled, order["joined_stamp"])
+        share = ahead / (ahead + st.params[0] * behind)
+        lots = min(max(cancelled * share, cancelled - (expected - ahead)), min(ahead, float(cancelled)))
+        lots = snap(lots)
+    else:
+        lots = cancelled_ahead(st.scalars[QUEUE_MODEL], st.params, ahead, behind, float(cancelled))
     order["ahead"] -= lots
     order["cancelled_ahead"] += lots
     order["last_cancelled_ahead"] = lots
 
 
-@njit(cache=True)
+@compiled
 def joined_amid_additions(st, slot, added):
     """The first message after an order's arrival: part of the additions came before it, by time."""
     order = st.orders[slot]
@@ -146,7 +177,7 @@ def joined_amid_additions(st, slot, added):
     order["ahead"] = snap(order["ahead"] + added * (before / window))
 
 
-@njit(cache=True)
+@compiled
 def settle_on_arrival_book(st, slot, lots):
     """A late message that still describes the book before the order's arrival: all it shows is ahead."""
     order = st.orders[slot]
@@ -155,7 +186,7 @@ def settle_on_arrival_book(st, slot, lots):
     order["ahead_at_entry"] = order["ahead"]
 
 
-@njit(cache=True)
+@compiled
 def cap_ahead(st, slot, lots):
     """Queue ahead never exceeds the displayed size."""
     order = st.orders[slot]
@@ -167,7 +198,7 @@ def cap_ahead(st, slot, lots):
         order["ahead"] = float(lots)
 
 
-@njit(cache=True)
+@compiled
 def end_snapshot(st, event):
     """Re-base every own order on a fresh book after a gap."""
     st.scalars[N_PENDING] = 0
@@ -186,6 +217,9 @@ def end_snapshot(st, event):
             level["left_window"] = 1 if unpublished else 0
             if not unpublished:
                 level["known_lots"] = lots
+                if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+                    forget(st, level)
+                    join(st, level, lots)
                 slot = level["head"]
                 while slot >= 0:
                     st.orders[slot]["last_cancelled_ahead"] = 0.0
@@ -196,7 +230,7 @@ def end_snapshot(st, event):
             j -= 1
 
 
-@njit(cache=True)
+@compiled
 def fill_passed_orders(st, event, side):
     """After a gap: orders that the market passed fill whole at their own price; a quote at the price fills up to size."""
     other = 1 - side

@@ -1,12 +1,11 @@
 """Filling own orders and writing reports."""
 
-from numba import njit
-
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.own_orders import find_own_level, remove_order, taken_by, use_up
 from paper_bitmart.matching.core.state import N_REPORTS
 
 
-@njit(cache=True)
+@compiled
 def report(st, kind, reason, role, order_id, price, size, leaves, at_ns):
     """Append a report and return its row; the caller has made sure of room and fills in the evidence."""
     n = st.scalars[N_REPORTS]
@@ -30,7 +29,7 @@ def report(st, kind, reason, role, order_id, price, size, leaves, at_ns):
     return row
 
 
-@njit(cache=True)
+@compiled
 def fill_resting(st, slot, lots, reason, event, ahead_before):
     """Fill `lots` of a resting order at its own price, as maker; frees it when nothing is left.
 
@@ -49,7 +48,7 @@ def fill_resting(st, slot, lots, reason, event, ahead_before):
         remove_order(st, slot)
 
 
-@njit(cache=True)
+@compiled
 def fill_by_quote(st, event, side, key, lots, reason):
     """An opposite quote of `lots` at the event's price meets own orders of `side` with key >= `key`.
 

@@ -1,8 +1,7 @@
 """The event loop: market events in, book and own orders up to date, reports out."""
 
-from numba import njit
-
 from paper_bitmart.matching.core.book import clear_book, count_levels, recenter, set_level, wants_recenter
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.depth import apply_level, begin_message, end_message, end_snapshot
 from paper_bitmart.matching.core.fills import fill_by_quote
 from paper_bitmart.matching.core.prints import apply_trade
@@ -14,6 +13,7 @@ from paper_bitmart.matching.core.state import (
     LAST_DEPTH_NS,
     LAST_RECV_NS,
     N_ACTIVE,
+    N_GUESSES,
     N_PENDING,
     N_REPORTS,
     N_TAKEN,
@@ -30,7 +30,7 @@ DRIFT = 50_000
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
 
 
-@njit(cache=True)
+@compiled
 def apply_events(st, events, start, until_ns):
     """Apply events[start:] received up to `until_ns`.
 
@@ -46,7 +46,7 @@ def apply_events(st, events, start, until_ns):
     return n
 
 
-@njit(cache=True)
+@compiled
 def has_room(st):
     """Is there room in every array for whatever the next event may need?"""
     active = st.scalars[N_ACTIVE]
@@ -60,6 +60,7 @@ def has_room(st):
             or (
                 st.own_levels.shape[0] > own + 1
                 and st.own_keys.shape[1] > own + 1
+                and st.guesses.shape[0] > st.scalars[N_GUESSES] + own + 1
                 and st.touched.shape[0] > own + 1
                 and st.taken.shape[0] > st.scalars[N_TAKEN] + active
             )
@@ -67,7 +68,7 @@ def has_room(st):
     )
 
 
-@njit(cache=True)
+@compiled
 def apply_event(st, event):
     """Apply one event. Order at equal times: as the array has them."""
     note_clock(st, event)
@@ -102,7 +103,7 @@ def apply_event(st, event):
         st.scalars[FEED_LIVE] = 1 if event["size_lots"] == LIVE else 0
 
 
-@njit(cache=True)
+@compiled
 def note_clock(st, event):
     """Track the least receive minus exchange time, the best guess of the clocks' difference."""
     recv_ns, exch_ns = event["recv_ns"], event["exch_ns"]
@@ -112,7 +113,7 @@ def note_clock(st, event):
         st.scalars[LAST_RECV_NS] = recv_ns
 
 
-@njit(cache=True)
+@compiled
 def close_message(st):
     """The book is whole again."""
     st.scalars[IN_MESSAGE] = 0
@@ -120,7 +121,7 @@ def close_message(st):
     recenter_if_roomy(st)
 
 
-@njit(cache=True)
+@compiled
 def recenter_if_roomy(st):
     """Follow the market with the window; put off while the far arrays cannot hold a side."""
     if wants_recenter(st):
@@ -129,7 +130,7 @@ def recenter_if_roomy(st):
             recenter(st)
 
 
-@njit(cache=True)
+@compiled
 def apply_best(st, event):
     """Best bid or ask between depth messages: a quote across an own order fills it."""
     if st.scalars[FEED_LIVE] == 0 or event["size_lots"] == 0:

@@ -1,8 +1,9 @@
 """Own orders: one FIFO per price and side, shared by all accounts, and the displayed size each has used."""
 
-from numba import njit
-
 from paper_bitmart.matching.core.book import level_size, lower_bound
+from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.guessed_orders import forget, join
+from paper_bitmart.matching.core.queue import ORDER_LIST
 from paper_bitmart.matching.core.state import (
     BASE_TICK,
     FREE_ORDER,
@@ -10,11 +11,12 @@ from paper_bitmart.matching.core.state import (
     FREE_TAKEN,
     N_ACTIVE,
     N_TAKEN,
+    QUEUE_MODEL,
     key_of,
 )
 
 
-@njit(cache=True)
+@compiled
 def find_own_level(st, side, price):
     """Slot of the own level at a price, -1 if none. O(1) when the window says there is none."""
     i = price - st.scalars[BASE_TICK]
@@ -28,7 +30,7 @@ def find_own_level(st, side, price):
     return -1
 
 
-@njit(cache=True)
+@compiled
 def ensure_own_level(st, side, price):
     """Slot of the own level at a price, made if need be. The caller has made sure of room."""
     slot = find_own_level(st, side, price)
@@ -51,6 +53,11 @@ def ensure_own_level(st, side, price):
     level["head"] = level["tail"] = level["taken_head"] = -1
     level["left_window"] = 0
     level["touched"] = 0
+    level["oldest"] = level["newest"] = -1
+    level["n_guesses"] = 0
+    level["next_stamp"] = 0
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+        join(st, level, level["known_lots"])
     keys[j] = key
     slots[j] = slot
     st.n_own[side] = n + 1
@@ -60,7 +67,7 @@ def ensure_own_level(st, side, price):
     return slot
 
 
-@njit(cache=True)
+@compiled
 def drop_own_level_if_idle(st, slot):
     """Free an own level without orders and without used size. Never while it is in the touched list."""
     level = st.own_levels[slot]
@@ -76,11 +83,12 @@ def drop_own_level_if_idle(st, slot):
     i = abs(level["key"]) - st.scalars[BASE_TICK]
     if 0 <= i < st.own_here.shape[1]:
         st.own_here[side, i] = 0
+    forget(st, level)
     level["head"] = st.scalars[FREE_OWN_LEVEL]
     st.scalars[FREE_OWN_LEVEL] = slot
 
 
-@njit(cache=True)
+@compiled
 def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns):
     """Put a new resting order at the tail of an own level's FIFO; returns its slot."""
     slot = st.scalars[FREE_ORDER]
@@ -96,6 +104,7 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
     order["arrived_exch_ns"] = exch_ns
     order["ahead"] = ahead
     order["ahead_at_entry"] = ahead
+    order["joined_stamp"] = level["next_stamp"]
     order["traded_ahead"] = 0.0
     order["cancelled_ahead"] = 0.0
     order["last_cancelled_ahead"] = 0.0
@@ -112,7 +121,7 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
     return slot
 
 
-@njit(cache=True)
+@compiled
 def remove_order(st, slot):
     """Unlink an order and free its slot (its level too when nothing is left there)."""
     order = st.orders[slot]
@@ -133,7 +142,7 @@ def remove_order(st, slot):
     drop_own_level_if_idle(st, own_level)
 
 
-@njit(cache=True)
+@compiled
 def taken_by(st, own_level, account):
     """Displayed lots that an account has used up at an own level."""
     if own_level < 0:
@@ -146,7 +155,7 @@ def taken_by(st, own_level, account):
     return 0
 
 
-@njit(cache=True)
+@compiled
 def use_up(st, side, price, account, total_lots):
     """Note that an account has now used `total_lots` of a displayed level. Needs one free own level and taken slot."""
     own_level = ensure_own_level(st, side, price)
@@ -167,7 +176,7 @@ def use_up(st, side, price, account, total_lots):
     level["taken_head"] = i
 
 
-@njit(cache=True)
+@compiled
 def refresh_taken(st, own_level, printed_lots, displayed_lots):
     """The refresh rule: what accounts have used of a level after a new depth message.
 

@@ -5,8 +5,7 @@ A print hits the side opposite to its aggressor. `event["side"]` is the aggresso
 
 import math
 
-from numba import njit
-
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.fills import fill_resting
 from paper_bitmart.matching.core.own_orders import find_own_level, taken_by
 from paper_bitmart.matching.core.state import (
@@ -25,7 +24,7 @@ PRINT_THROUGH = int(Evidence.PRINT_THROUGH)
 OPPOSITE_PRINT = int(Evidence.OPPOSITE_PRINT)
 
 
-@njit(cache=True)
+@compiled
 def apply_trade(st, event):
     """Match one print against own orders; remember it until a depth message includes it."""
     hit_side = 1 - event["side"]
@@ -47,13 +46,13 @@ def apply_trade(st, event):
     meet_opposite_print(st, event, hit_side)
 
 
-@njit(cache=True)
+@compiled
 def happened_before(event, order):
     """Did the print happen before the order arrived? By the venue's clock, in whole milliseconds."""
     return event["exch_ns"] // MS < order["arrived_exch_ns"] // MS
 
 
-@njit(cache=True)
+@compiled
 def budget_left(st, account, lots):
     """Lots of the current print that an account's orders have not used yet."""
     if st.account_stamp[account] != st.scalars[PRINT_STAMP]:
@@ -62,7 +61,7 @@ def budget_left(st, account, lots):
     return lots - st.account_spent[account]
 
 
-@njit(cache=True)
+@compiled
 def print_through(st, event, side, key):
     """Own orders of `side` with a key better than `key` were reached: nobody is ahead of them any more."""
     j = st.n_own[side] - 1
@@ -76,7 +75,7 @@ def print_through(st, event, side, key):
         j -= 1
 
 
-@njit(cache=True)
+@compiled
 def meet_opposite_print(st, event, hit_side):
     """The quote that this aggressor hit stood at or through our price, across the spread: it meets us first.
 
@@ -104,7 +103,7 @@ def meet_opposite_print(st, event, hit_side):
         j -= 1
 
 
-@njit(cache=True)
+@compiled
 def fill_from_budget(st, slot, event, reason):
     """Fill an order that a print reached from what its account has left of that print."""
     order = st.orders[slot]
@@ -117,7 +116,7 @@ def fill_from_budget(st, slot, event, reason):
         fill_resting(st, slot, take, reason, event, ahead)
 
 
-@njit(cache=True)
+@compiled
 def pending_lots(st, side, key):
     """Lots printed at a level since the last depth message; WHOLE_LEVEL when the market traded through it."""
     lots = 0
@@ -131,7 +130,7 @@ def pending_lots(st, side, key):
     return lots
 
 
-@njit(cache=True)
+@compiled
 def print_at(st, event, own_level):
     """A print at our price eats the queue ahead first, then us; spent once per account, in FIFO order."""
     level = st.own_levels[own_level]
@@ -157,7 +156,7 @@ def print_at(st, event, own_level):
         slot = after
 
 
-@njit(cache=True)
+@compiled
 def eat(st, event, slot):
     """One order's part of a print at its price."""
     order = st.orders[slot]
@@ -168,7 +167,7 @@ def eat(st, event, slot):
     order["traded_ahead"] += ahead - order["ahead"]
     if happened_before(event, order):
         return
-    take = min(order["leaves"], int(math.floor(left - ahead)))
+    take = min(order["leaves"], int(math.floor(left - ahead + 0.5)))
     if take > 0:
         st.account_spent[account] += take
         fill_resting(st, slot, take, PRINT_AT_PRICE, event, ahead)

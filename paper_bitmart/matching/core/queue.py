@@ -7,14 +7,13 @@ cancelled - behind, since no more can leave from behind than stands there.
 
 import math
 
-from numba import njit
-
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.state import snap
 
-CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED = 0, 1, 2, 3, 4
+CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST = 0, 1, 2, 3, 4, 5
 
 
-@njit(cache=True)
+@compiled
 def share_ahead(model, params, ahead, behind):
     """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1.
 
@@ -22,6 +21,7 @@ def share_ahead(model, params, ahead, behind):
     proportional: A / (A + B).
     power: A^n / (A^n + B^n), n = params[0].
     log: ln(1 + A) / (ln(1 + A) + ln(1 + B)).
+    order_list, for drops that match no guessed order: (A / (A + B))^n, n = params[0].
     backweighted: 1 - ln(1 + B/u) / ln(1 + (A + B)/u), u = params[0] lots: one order's usual size.
     """
     if ahead <= 0.0:
@@ -38,11 +38,13 @@ def share_ahead(model, params, ahead, behind):
     if model == LOG:
         a, b = math.log(1.0 + ahead), math.log(1.0 + behind)
         return a / (a + b)
+    if model == ORDER_LIST:
+        return ahead / (ahead + params[0] * behind)
     u = params[0]
     return 1.0 - math.log(1.0 + behind / u) / math.log(1.0 + (ahead + behind) / u)
 
 
-@njit(cache=True)
+@compiled
 def cancelled_ahead(model, params, ahead, behind, cancelled):
     """Lots of `cancelled` that left from ahead, within the bounds every model must respect."""
     behind = max(behind, 0.0)

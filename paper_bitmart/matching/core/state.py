@@ -7,9 +7,9 @@ either side, and an order of side s with key k crosses the opposite best key b e
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.reports import REPORT_DTYPE
 
 NO_KEY = -(1 << 62)
@@ -41,6 +41,8 @@ QUEUE_MODEL = 15
 LAST_RECV_NS = 16
 IN_SNAPSHOT = 17
 N_TAKEN = 18
+FREE_GUESS = 19
+N_GUESSES = 20
 N_SCALARS = 24
 
 ORDER_DTYPE = np.dtype(
@@ -55,6 +57,7 @@ ORDER_DTYPE = np.dtype(
         ("traded_ahead", np.float64),
         ("cancelled_ahead", np.float64),
         ("last_cancelled_ahead", np.float64),
+        ("joined_stamp", np.int64),
         ("account", np.int32),
         ("next", np.int32),
         ("prev", np.int32),
@@ -70,6 +73,10 @@ OWN_LEVEL_DTYPE = np.dtype(
         ("known_lots", np.int64),
         ("included_lots", np.int64),
         ("unexplained_lots", np.int64),
+        ("next_stamp", np.int64),
+        ("oldest", np.int32),
+        ("newest", np.int32),
+        ("n_guesses", np.int32),
         ("head", np.int32),
         ("tail", np.int32),
         ("taken_head", np.int32),
@@ -83,6 +90,10 @@ OWN_LEVEL_DTYPE = np.dtype(
 
 known_lots: displayed size as last published. included_lots: prints that the depth message being applied
 includes. unexplained_lots: drop of the last message that no print explained (yet)."""
+GUESS_DTYPE = np.dtype(
+    [("lots", np.int64), ("stamp", np.int64), ("next", np.int32), ("prev", np.int32)], align=True
+)
+"""A guessed order of somebody else at an own level, in queue order (`next` is younger, stamps rise)."""
 TAKEN_DTYPE = np.dtype([("lots", np.int64), ("account", np.int32), ("next", np.int32)], align=True)
 """Displayed lots of one own level that one account has used up."""
 PENDING_DTYPE = np.dtype(
@@ -115,6 +126,7 @@ class State(NamedTuple):
     own_levels: np.ndarray
     orders: np.ndarray
     taken: np.ndarray
+    guesses: np.ndarray
     pending: np.ndarray
     touched: np.ndarray
     account_stamp: np.ndarray
@@ -130,7 +142,8 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
     if window_ticks <= 0 or window_ticks % BLOCK:
         raise ValueError(f"window_ticks must be a positive multiple of {BLOCK}, not {window_ticks}")
     scalars = np.zeros(N_SCALARS, np.int64)
-    scalars[FREE_ORDER] = scalars[FREE_OWN_LEVEL] = scalars[FREE_TAKEN] = -1
+    for head, _ in POOLS.values():
+        scalars[head] = -1
     scalars[LAST_DEPTH_NS] = scalars[PREV_DEPTH_NS] = NO_KEY
     scalars[CLOCK_OFFSET_NS] = -NO_KEY
     scalars[PUBLISHED_LEVELS] = published_levels
@@ -152,6 +165,7 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
         own_levels=np.zeros(0, OWN_LEVEL_DTYPE),
         orders=np.zeros(0, ORDER_DTYPE),
         taken=np.zeros(0, TAKEN_DTYPE),
+        guesses=np.zeros(0, GUESS_DTYPE),
         pending=np.zeros(64, PENDING_DTYPE),
         touched=np.zeros(64, np.int32),
         account_stamp=np.zeros(8, np.int64),
@@ -161,22 +175,29 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
         scratch_keys=np.zeros(64, np.int64),
         scratch_sizes=np.zeros(64, np.int64),
     )
-    return grow_pool(grow_pool(grow_pool(state, "orders", 16), "own_levels", 16), "taken", 16)
+    for name in POOLS:
+        state = grow_pool(state, name, 16)
+    return state
 
 
-_FREE_HEAD = {"orders": FREE_ORDER, "own_levels": FREE_OWN_LEVEL, "taken": FREE_TAKEN}
-_FREE_LINK = {"orders": "next", "own_levels": "head", "taken": "next"}
+POOLS = {
+    "orders": (FREE_ORDER, "next"),
+    "own_levels": (FREE_OWN_LEVEL, "head"),
+    "taken": (FREE_TAKEN, "next"),
+    "guesses": (FREE_GUESS, "next"),
+}
+"""Arrays of slots with a free list: the scalar that holds its head, the field that links it."""
 
 
 def grow_pool(state: State, name: str, size: int) -> State:
     """The same state with pool `name` enlarged to `size` slots, the new ones on its free list."""
+    head, link = POOLS[name]
     old = getattr(state, name)
     new = np.zeros(size, old.dtype)
     new[: len(old)] = old
-    link = _FREE_LINK[name]
     new[link][len(old) :] = np.arange(len(old) + 1, size + 1)
-    new[link][size - 1] = state.scalars[_FREE_HEAD[name]]
-    state.scalars[_FREE_HEAD[name]] = len(old)
+    new[link][size - 1] = state.scalars[head]
+    state.scalars[head] = len(old)
     return state._replace(**{name: new})
 
 
@@ -191,13 +212,13 @@ def grow_rows(state: State, size: int, *names: str) -> State:
     return state._replace(**grown)
 
 
-@njit(cache=True)
+@compiled
 def key_of(side, price):
     """Key of a price: larger is better."""
     return price if side == 0 else -price
 
 
-@njit(cache=True)
+@compiled
 def snap(lots):
     """Round a queue position to the grain."""
     return np.rint(lots * GRAIN) / GRAIN

@@ -1,0 +1,33 @@
+"""`@compiled`: numba.njit, cached on disk, with a cache that notices a change in any file of the core.
+
+numba invalidates a cached function when its own file changes, but not when a function that it calls, in
+another file, does; the caller would go on running the old code. So the stamp of every core function here
+is a hash over all sources of the core.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+_SOURCES = (*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parents[1] / "reports.py")
+
+
+def _sources_stamp() -> str:
+    digest = hashlib.sha256()
+    for path in _SOURCES:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES_STAMP = _sources_stamp()
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile `function` on first call, or load it from the cache; under NUMBA_DISABLE_JIT=1 leave it as it is."""
+    dispatcher = njit(cache=True)(function)
+    if dispatcher is not function:
+        dispatcher._cache._cache_file._source_stamp = SOURCES_STAMP
+    return dispatcher

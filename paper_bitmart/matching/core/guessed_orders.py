@@ -1,0 +1,108 @@
+"""The guessed order list of an own level: which orders of others stand there, as far as L2 data tell.
+
+An increase is one new order at the back. A print eats from the front. A drop that no print explains is the
+cancel of the youngest order of exactly that size, if there is one: orders are cancelled whole, and young
+orders are cancelled most. The guesses of a level always add up to its displayed size.
+"""
+
+from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.state import FREE_GUESS, N_GUESSES
+
+GUESSES_PER_LEVEL_MAX = 256
+
+
+@compiled
+def join(st, level, lots):
+    """A new order at the back; when the list is full it is merged into the youngest."""
+    if lots <= 0:
+        return
+    if level["n_guesses"] >= GUESSES_PER_LEVEL_MAX:
+        st.guesses[level["newest"]]["lots"] += lots
+        return
+    slot = st.scalars[FREE_GUESS]
+    guess = st.guesses[slot]
+    st.scalars[FREE_GUESS] = guess["next"]
+    st.scalars[N_GUESSES] += 1
+    guess["lots"] = lots
+    guess["stamp"] = level["next_stamp"]
+    level["next_stamp"] += 1
+    level["n_guesses"] += 1
+    guess["next"] = -1
+    guess["prev"] = level["newest"]
+    if level["newest"] >= 0:
+        st.guesses[level["newest"]]["next"] = slot
+    else:
+        level["oldest"] = slot
+    level["newest"] = slot
+
+
+@compiled
+def leave(st, level, slot):
+    """Take one guessed order off the list."""
+    guess = st.guesses[slot]
+    if guess["prev"] >= 0:
+        st.guesses[guess["prev"]]["next"] = guess["next"]
+    else:
+        level["oldest"] = guess["next"]
+    if guess["next"] >= 0:
+        st.guesses[guess["next"]]["prev"] = guess["prev"]
+    else:
+        level["newest"] = guess["prev"]
+    guess["next"] = st.scalars[FREE_GUESS]
+    st.scalars[FREE_GUESS] = slot
+    st.scalars[N_GUESSES] -= 1
+    level["n_guesses"] -= 1
+
+
+@compiled
+def eat_front(st, level, lots):
+    """A print: the oldest orders trade first."""
+    while lots > 0 and level["oldest"] >= 0:
+        slot = level["oldest"]
+        guess = st.guesses[slot]
+        if guess["lots"] > lots:
+            guess["lots"] -= lots
+            return
+        lots -= guess["lots"]
+        leave(st, level, slot)
+
+
+@compiled
+def youngest_of_size(st, level, lots):
+    """Slot of the youngest guessed order of exactly `lots`, -1 if none."""
+    slot = level["newest"]
+    while slot >= 0 and st.guesses[slot]["lots"] != lots:
+        slot = st.guesses[slot]["prev"]
+    return slot
+
+
+@compiled
+def lots_of_size_behind(st, level, lots, joined_stamp):
+    """Lots of the guessed orders of exactly `lots` that joined after `joined_stamp`."""
+    total = 0
+    slot = level["newest"]
+    while slot >= 0 and st.guesses[slot]["stamp"] >= joined_stamp:
+        if st.guesses[slot]["lots"] == lots:
+            total += lots
+        slot = st.guesses[slot]["prev"]
+    return total
+
+
+@compiled
+def shrink_back(st, level, lots):
+    """A drop that matches no single order: it leaves from the back."""
+    while lots > 0 and level["newest"] >= 0:
+        slot = level["newest"]
+        guess = st.guesses[slot]
+        if guess["lots"] > lots:
+            guess["lots"] -= lots
+            return
+        lots -= guess["lots"]
+        leave(st, level, slot)
+
+
+@compiled
+def forget(st, level):
+    """Empty the list."""
+    while level["oldest"] >= 0:
+        leave(st, level, level["oldest"])
