@@ -101,10 +101,10 @@ class WsHub:
         return await self._serve(request, private=True)
 
     async def close(self) -> None:
-        """Send what is queued, close every connection (1001) and stop publishing."""
+        """Send what is queued, close every connection (1001) and stop publishing; once is enough."""
         self._closing = True
-        for stop in self._stops:
-            stop()
+        while self._stops:
+            self._stops.pop()()
         await self._stop_tasks()
         running = dict(self._connections)
         for connection in running:
