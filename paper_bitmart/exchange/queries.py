@@ -129,6 +129,15 @@ class Queries:
         self._parts.account(account)
         return self._parts.ledger.balances(account)
 
+    def balance(self, account: str, asset: str) -> Balance:
+        """One balance; zero for an asset that the account never had."""
+        self._parts.account(account)
+        return self._parts.ledger.balance(account, asset)
+
+    def fees_collected(self) -> dict[str, int]:
+        """By asset, the atoms that all fills of all accounts paid in fees."""
+        return dict(self._parts.ledger.fee_atoms)
+
     def fee_rates(self, account: str, symbol: str) -> FeeRates:
         """Raises BitmartError 59001 unknown account, 50001 unknown symbol."""
         self._parts.account(account)

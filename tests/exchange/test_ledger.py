@@ -10,7 +10,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from paper_bitmart.exchange.ledger import AccountExists, Balance, Ledger, NotEnough, Unbalanced, UnknownAccount
+from paper_bitmart.exchange.ledger import (
+    AccountExists,
+    Balance,
+    Ledger,
+    NotEnough,
+    Unbalanced,
+    UnknownAccount,
+)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from paper_bitmart.bitmart.enums import OrderType, Side
+from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.events import Event
 from paper_bitmart.exchange.fees import FeeRates
@@ -127,10 +127,10 @@ class Bench:
         return self.venue.market(SYMBOL, print_at(at_ns, aggressor, price_ticks, size_lots))[1]
 
     def available(self, asset: str, account: str = ALICE) -> int:
-        return self.venue.ledger.balance(account, asset).available_atoms
+        return self.venue.balance(account, asset).available_atoms
 
     def frozen(self, asset: str, account: str = ALICE) -> int:
-        return self.venue.ledger.balance(account, asset).frozen_atoms
+        return self.venue.balance(account, asset).frozen_atoms
 
     def fingerprint(self) -> str:
         return state_hash(self.venue.export_state())
@@ -142,9 +142,7 @@ def new_order(side: str, order_type: str, **fields: object) -> NewOrder:
         if isinstance(fields.get(name), str):
             fields[name] = Decimal(fields[name])  # type: ignore[arg-type]
     wanted = {"symbol": SYMBOL, **fields}
-    side_or_text = Side(side) if side in Side else side
-    type_or_text = OrderType(order_type) if order_type in OrderType else order_type
-    return NewOrder(side=side_or_text, type=type_or_text, **wanted)  # type: ignore[arg-type]
+    return NewOrder(side=side, type=order_type, **wanted)  # type: ignore[arg-type]
 
 
 def names(events: list[Event]) -> list[str]:
