@@ -1,0 +1,254 @@
+"""The body of `paper-bitmart serve`: put an exchange together, run it until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from paper_bitmart.bitmart.rate_limits import RateConfigError
+from paper_bitmart.bitmart.rules import RulesError
+from paper_bitmart.exchange.clock import ClockError, PlaybackClock, RealClock
+from paper_bitmart.exchange.fees import FeeRates
+from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.journal_error import JournalError
+from paper_bitmart.exchange.restart import recover
+from paper_bitmart.exchange.session import Session
+from paper_bitmart.exchange.settings import VenueSettings
+from paper_bitmart.exchange.venue import Venue
+from paper_bitmart.feed.capture import CaptureError
+from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.feed.sources import CaptureSource, demo_source
+from paper_bitmart.matching.latency import LatencyProfile
+from paper_bitmart.matching.matcher import Matcher
+from paper_bitmart.server.app import Server, create_app
+from paper_bitmart.server.fault_source import FaultySource
+from paper_bitmart.server.faults import FaultPlan, FaultPlanError, Faults
+from paper_bitmart.server.keys import FILE_NAME, ApiKey, KeysError, KeyStore
+from paper_bitmart.server.settings import ClockMode, ServerSettings, SettingsError, is_loopback
+
+logger = logging.getLogger(__name__)
+
+DEMO = "demo"
+STATE_CHECK_S = 0.5
+"""How often a running session is looked at for a failure."""
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+START_ERRORS = (
+    SettingsError,
+    KeysError,
+    FaultPlanError,
+    RateConfigError,
+    RulesError,
+    CaptureError,
+    JournalError,
+    ClockError,
+    OSError,
+    ValueError,
+)
+"""What a user can cause before the exchange runs; told as one line, without a traceback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What `serve` runs.
+
+    Attributes:
+        source: "demo", or the path of a capture file.
+        symbols: symbols/details file of a capture; None looks for `symbols_details.json` beside it.
+        speed: market seconds per real second.
+        loop: begin the recording anew at its end.
+        account: opened on first start, with one key set.
+        balances: its first deposit; None: ample of everything.
+        fees: maker and taker rates; None: the venue's default.
+        latency: the clients' delays; None: none.
+        faults: a fault plan file.
+        settings: of the server; its `state_dir` also holds the journal.
+    """
+
+    source: str = DEMO
+    symbols: Path | None = None
+    speed: float = 1.0
+    loop: bool = True
+    account: str = "default"
+    balances: Mapping[str, Decimal] | None = None
+    fees: FeeRates | None = None
+    latency: LatencyProfile | None = None
+    faults: Path | None = None
+    settings: ServerSettings = field(default_factory=ServerSettings)
+
+
+def serve(options: ServeOptions, echo: Callable[[str], None] | None = None) -> int:
+    """Run an exchange until SIGINT or SIGTERM; returns the exit code.
+
+    Prints the addresses, a key set when one was made, and `ready` once clients may come.
+
+    Args:
+        echo: prints one line; standard output by default.
+
+    Returns:
+        0 stopped cleanly, 1 failed while running, 2 could not start; the reason goes to standard error.
+    """
+    return asyncio.run(_serve(options, echo or _print))
+
+
+def warm_up() -> None:
+    """Compile or load the matching core, so that no client's first order waits for it."""
+    matcher = Matcher()
+    matcher.process(np.zeros(0, EVENT_DTYPE))
+    matcher.place(1, 0, 0, 0, 1, 1, 0, 0, 0)
+    matcher.queue_ahead(1)
+    matcher.cancel(1, 0)
+    matcher.drain()
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """Everything that runs."""
+
+    session: Session
+    keys: KeyStore
+    faults: Faults
+    clock: PlaybackClock
+
+
+async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    async with AsyncExitStack() as running:
+        try:
+            exchange = await _start(options, running, echo)
+        except START_ERRORS as error:
+            logger.debug("could not start", exc_info=True)
+            sys.stderr.write(f"error: {error}\n")
+            return EXIT_USAGE
+        await _wait_for_end(exchange.session, stop)
+    if exchange.session.failure is not None:
+        sys.stderr.write(f"error: the exchange stopped: {exchange.session.failure}\n")
+        return EXIT_FAILED
+    echo("stopped")
+    return EXIT_OK
+
+
+async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[[str], None]) -> _Exchange:
+    """Start everything; what was started is stopped by `running`, the server before the session."""
+    settings = options.settings
+    if not is_loopback(settings.host):
+        echo(f"warning: {settings.host} is open to other machines, and keys travel unencrypted")
+    exchange = _build(options)
+    running.push_async_callback(exchange.session.close)
+    warm_up()
+    await exchange.session.start()
+    new_key = await _open_account(options, exchange)
+    app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
+    server = await running.enter_async_context(Server(app, settings))
+    exchange.clock.resume()
+    _announce(options, server, exchange.keys, new_key, echo)
+    return exchange
+
+
+def _build(options: ServeOptions) -> _Exchange:
+    settings = options.settings
+    wall = RealClock()
+    plan = FaultPlan() if options.faults is None else FaultPlan.from_toml(options.faults)
+    faults = Faults(plan, at_ns=wall.now_ns())
+    keys = KeyStore.open(None if settings.state_dir is None else settings.state_dir / FILE_NAME)
+    clock = PlaybackClock(wall.now_ns(), options.speed, paused=True)
+    source = _capture(options, clock)
+    if settings.clock is ClockMode.RECORDED:
+        clock.seek(source.start_ns)
+    venue_settings = VenueSettings() if options.fees is None else VenueSettings(fees=options.fees)
+    journal = None if settings.state_dir is None else Journal(settings.state_dir)
+    if journal is None:
+        venue = Venue(source.rules, settings=venue_settings)
+    else:
+        try:
+            venue = recover(journal, source.rules, settings=venue_settings)
+            _follow(clock, venue, settings)
+        except BaseException:
+            journal.close()
+            raise
+    session = Session(
+        FaultySource(source, faults, wall), venue, clock, latency=options.latency, journal=journal
+    )
+    return _Exchange(session, keys, faults, clock)
+
+
+def _capture(options: ServeOptions, clock: PlaybackClock) -> CaptureSource:
+    rebase = options.settings.clock is ClockMode.WALL
+    if options.source == DEMO:
+        return demo_source(loop=options.loop, rebase=rebase, clock=clock)
+    path = Path(options.source)
+    symbols = options.symbols or path.with_name("symbols_details.json")
+    if not symbols.is_file():
+        raise SettingsError("symbols", "a symbols/details file", str(symbols))
+    return CaptureSource(path, symbols, loop=options.loop, rebase=rebase, clock=clock)
+
+
+def _follow(clock: PlaybackClock, venue: Venue, settings: ServerSettings) -> None:
+    """Never start before the journal's last moment: a venue's time does not go back."""
+    if clock.now_ns() >= venue.now_ns:
+        return
+    if settings.clock is ClockMode.RECORDED:
+        raise SettingsError(
+            "state_dir",
+            "one whose journal does not reach beyond the recording's start",
+            str(settings.state_dir),
+        )
+    clock.seek(venue.now_ns)
+
+
+async def _open_account(options: ServeOptions, exchange: _Exchange) -> ApiKey | None:
+    """Make sure that the account exists and has a key set; returns a key set made now."""
+    if all(account.name != options.account for account in exchange.session.venue.accounts()):
+        await exchange.session.open_account(options.account, options.balances)
+    if exchange.keys.of_account(options.account):
+        return None
+    return exchange.keys.create(options.account)
+
+
+def _announce(
+    options: ServeOptions, server: Server, keys: KeyStore, new_key: ApiKey | None, echo: Callable[[str], None]
+) -> None:
+    echo(f"REST       {server.url}")
+    echo(f"websocket  {server.ws_url}/api?protocol=1.1 and {server.ws_url}/user?protocol=1.1")
+    echo(f"admin      {server.url}/paper/v1/status")
+    if new_key is not None:
+        echo(f"account    {new_key.account}")
+        echo(f"key        {new_key.access_key}")
+        echo(f"secret     {new_key.secret}")
+        echo(f"memo       {new_key.memo}")
+        echo(f"token      {keys.admin_token} (header X-Paper-Token of the admin API)")
+        place = "memory only" if keys.path is None else str(keys.path)
+        echo(f"These are shown once; kept in {place}.")
+    echo(f"ready: {options.source} market, port {server.port}")
+
+
+async def _wait_for_end(session: Session, stop: asyncio.Event) -> None:
+    while not stop.is_set() and session.failure is None:
+        try:
+            await asyncio.wait_for(stop.wait(), STATE_CHECK_S)
+        except TimeoutError:
+            continue
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows has no signal handlers in its event loop
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
