@@ -1,12 +1,10 @@
 """The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
 
-import numpy as np
-
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, key_of
 
 
-@compiled
+@inlined
 def lower_bound(keys, n, key):
     """Index of the first of keys[:n] (ascending) that is >= key."""
     lo, hi = 0, n
@@ -19,7 +17,7 @@ def lower_bound(keys, n, key):
     return lo
 
 
-@compiled
+@inlined
 def level_size(st, side, price):
     """Displayed lots at a price, 0 if the level is not there. O(1) in the window, O(log far) outside."""
     i = price - st.scalars[BASE_TICK]
@@ -33,7 +31,7 @@ def level_size(st, side, price):
     return 0
 
 
-@compiled
+@inlined
 def set_level(st, side, price, lots):
     """Set a level's displayed size (0 removes it), keep the best price; returns the size before."""
     i = price - st.scalars[BASE_TICK]
@@ -81,7 +79,7 @@ def set_far(st, side, key, lots):
     return 0
 
 
-@compiled
+@inlined
 def next_key(st, side, key):
     """Key of the best level strictly worse than `key`, NO_KEY if none. O(ticks to it / 64)."""
     best = NO_KEY
@@ -95,7 +93,7 @@ def next_key(st, side, key):
     return best
 
 
-@compiled
+@inlined
 def window_scan(st, side, i, step):
     """First occupied window index from i in direction `step`, -1 if none."""
     width = st.sizes.shape[1]
@@ -129,7 +127,10 @@ def worst_key(st, side):
 @compiled
 def count_levels(st, side):
     """Number of displayed levels of a side."""
-    return st.n_far[side] + np.sum(st.occupied[side])
+    n = st.n_far[side]
+    for block in range(st.occupied.shape[1]):
+        n += st.occupied[side, block]
+    return n
 
 
 @compiled
@@ -141,10 +142,11 @@ def clear_book(st):
         for block in range(st.occupied.shape[1]):
             if st.occupied[side, block]:
                 st.occupied[side, block] = 0
-                st.sizes[side, block * BLOCK : (block + 1) * BLOCK] = 0
+                for i in range(block * BLOCK, (block + 1) * BLOCK):
+                    st.sizes[side, i] = 0
 
 
-@compiled
+@inlined
 def centred_base(st):
     """Window base that puts the mid price in the middle; the present base while a side is empty."""
     if st.best[0] == NO_KEY or st.best[1] == NO_KEY:
@@ -152,11 +154,33 @@ def centred_base(st):
     return max(0, (st.best[0] - st.best[1]) // 2 - st.sizes.shape[1] // 2)
 
 
-@compiled
+@inlined
 def wants_recenter(st):
     """Has the market moved a quarter of the window away from its middle?"""
     away = centred_base(st) - st.scalars[BASE_TICK]
     return abs(away) > st.sizes.shape[1] // 4
+
+
+@compiled
+def gather_levels(st, side):
+    """Move a side's levels to the scratch arrays, keys ascending, and empty its window; returns how many."""
+    keys, sizes = st.scratch_keys, st.scratch_sizes
+    base, width = st.scalars[BASE_TICK], st.sizes.shape[1]
+    step = 1 if side == 0 else -1
+    i = window_scan(st, side, 0 if side == 0 else width - 1, step)
+    n, far = 0, 0
+    while i >= 0 or far < st.n_far[side]:
+        key = key_of(side, base + i)
+        if i < 0 or (far < st.n_far[side] and st.far_keys[side, far] < key):
+            keys[n], sizes[n] = st.far_keys[side, far], st.far_sizes[side, far]
+            far += 1
+        else:
+            keys[n], sizes[n] = key, st.sizes[side, i]
+            st.sizes[side, i] = 0
+            st.occupied[side, i // BLOCK] -= 1
+            i = window_scan(st, side, i + step, step)
+        n += 1
+    return n
 
 
 @compiled
@@ -171,23 +195,9 @@ def recenter(st):
     base = centred_base(st)
     old_base = st.scalars[BASE_TICK]
     for side in range(2):
-        n = 0
-        for j in range(st.n_far[side]):
-            scratch_keys[n] = st.far_keys[side, j]
-            scratch_sizes[n] = st.far_sizes[side, j]
-            n += 1
-        for block in range(st.occupied.shape[1]):
-            if st.occupied[side, block]:
-                for i in range(block * BLOCK, (block + 1) * BLOCK):
-                    if st.sizes[side, i] > 0:
-                        scratch_keys[n] = key_of(side, old_base + i)
-                        scratch_sizes[n] = st.sizes[side, i]
-                        n += 1
-                        st.sizes[side, i] = 0
-                st.occupied[side, block] = 0
+        n = gather_levels(st, side)
         st.n_far[side] = 0
-        order = np.argsort(scratch_keys[:n])
-        for j in order:
+        for j in range(n):
             i = abs(scratch_keys[j]) - base
             if 0 <= i < width:
                 st.sizes[side, i] = scratch_sizes[j]
@@ -196,7 +206,8 @@ def recenter(st):
                 st.far_keys[side, st.n_far[side]] = scratch_keys[j]
                 st.far_sizes[side, st.n_far[side]] = scratch_sizes[j]
                 st.n_far[side] += 1
-        st.own_here[side, :] = 0
+        for i in range(width):
+            st.own_here[side, i] = 0
         for j in range(st.n_own[side]):
             i = abs(st.own_keys[side, j]) - base
             if 0 <= i < width:

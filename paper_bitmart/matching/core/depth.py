@@ -6,7 +6,7 @@ print explains is a cancel, which the queue model splits; a rise stands behind u
 """
 
 from paper_bitmart.matching.core.book import level_size, set_level, worst_key
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
 from paper_bitmart.matching.core.guessed_orders import (
     eat_front,
@@ -39,7 +39,7 @@ MARKET_PASSED = int(Evidence.MARKET_PASSED)
 LEFT_WINDOW, ENTERED_WINDOW = 2, 4
 
 
-@compiled
+@inlined
 def begin_message(st, exch_ns):
     """Move the prints that this message includes from pending to their own levels."""
     st.scalars[PREV_DEPTH_NS] = st.scalars[LAST_DEPTH_NS]
@@ -62,7 +62,7 @@ def begin_message(st, exch_ns):
     st.scalars[N_PENDING] = kept
 
 
-@compiled
+@inlined
 def touch(st, own_level):
     """Remember an own level until the message is whole."""
     level = st.own_levels[own_level]
@@ -72,7 +72,7 @@ def touch(st, own_level):
         st.scalars[N_TOUCHED] += 1
 
 
-@compiled
+@inlined
 def end_message(st):
     """Levels with included prints but no published change were refilled; then forget what was touched."""
     for i in range(st.scalars[N_TOUCHED]):
@@ -85,7 +85,7 @@ def end_message(st):
     st.scalars[N_TOUCHED] = 0
 
 
-@compiled
+@inlined
 def apply_level(st, event):
     """One level of a depth message."""
     side, price, lots = event["side"], event["price_ticks"], event["size_lots"]

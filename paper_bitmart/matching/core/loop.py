@@ -1,7 +1,7 @@
 """The event loop: market events in, book and own orders up to date, reports out."""
 
 from paper_bitmart.matching.core.book import clear_book, count_levels, recenter, set_level, wants_recenter
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.depth import apply_level, begin_message, end_message, end_snapshot
 from paper_bitmart.matching.core.fills import fill_by_quote
 from paper_bitmart.matching.core.prints import apply_trade
@@ -46,7 +46,7 @@ def apply_events(st, events, start, until_ns):
     return n
 
 
-@compiled
+@inlined
 def has_room(st):
     """Is there room in every array for whatever the next event may need?"""
     active = st.scalars[N_ACTIVE]
@@ -68,7 +68,7 @@ def has_room(st):
     )
 
 
-@compiled
+@inlined
 def apply_event(st, event):
     """Apply one event. Order at equal times: as the array has them."""
     note_clock(st, event)
@@ -103,7 +103,7 @@ def apply_event(st, event):
         st.scalars[FEED_LIVE] = 1 if event["size_lots"] == LIVE else 0
 
 
-@compiled
+@inlined
 def note_clock(st, event):
     """Track the least receive minus exchange time, the best guess of the clocks' difference."""
     recv_ns, exch_ns = event["recv_ns"], event["exch_ns"]
@@ -113,7 +113,7 @@ def note_clock(st, event):
         st.scalars[LAST_RECV_NS] = recv_ns
 
 
-@compiled
+@inlined
 def close_message(st):
     """The book is whole again."""
     st.scalars[IN_MESSAGE] = 0
@@ -121,7 +121,7 @@ def close_message(st):
     recenter_if_roomy(st)
 
 
-@compiled
+@inlined
 def recenter_if_roomy(st):
     """Follow the market with the window; put off while the far arrays cannot hold a side."""
     if wants_recenter(st):

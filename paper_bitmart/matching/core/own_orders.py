@@ -1,7 +1,7 @@
 """Own orders: one FIFO per price and side, shared by all accounts, and the displayed size each has used."""
 
 from paper_bitmart.matching.core.book import level_size, lower_bound
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.guessed_orders import forget, join
 from paper_bitmart.matching.core.queue import ORDER_LIST
 from paper_bitmart.matching.core.state import (
@@ -16,7 +16,7 @@ from paper_bitmart.matching.core.state import (
 )
 
 
-@compiled
+@inlined
 def find_own_level(st, side, price):
     """Slot of the own level at a price, -1 if none. O(1) when the window says there is none."""
     i = price - st.scalars[BASE_TICK]

@@ -5,7 +5,7 @@ A print hits the side opposite to its aggressor. `event["side"]` is the aggresso
 
 import math
 
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_resting
 from paper_bitmart.matching.core.own_orders import find_own_level, taken_by
 from paper_bitmart.matching.core.state import (
@@ -24,7 +24,7 @@ PRINT_THROUGH = int(Evidence.PRINT_THROUGH)
 OPPOSITE_PRINT = int(Evidence.OPPOSITE_PRINT)
 
 
-@compiled
+@inlined
 def apply_trade(st, event):
     """Match one print against own orders; remember it until a depth message includes it."""
     hit_side = 1 - event["side"]
@@ -46,13 +46,13 @@ def apply_trade(st, event):
     meet_opposite_print(st, event, hit_side)
 
 
-@compiled
+@inlined
 def happened_before(event, order):
     """Did the print happen before the order arrived? By the venue's clock, in whole milliseconds."""
     return event["exch_ns"] // MS < order["arrived_exch_ns"] // MS
 
 
-@compiled
+@inlined
 def budget_left(st, account, lots):
     """Lots of the current print that an account's orders have not used yet."""
     if st.account_stamp[account] != st.scalars[PRINT_STAMP]:
@@ -116,7 +116,7 @@ def fill_from_budget(st, slot, event, reason):
         fill_resting(st, slot, take, reason, event, ahead)
 
 
-@compiled
+@inlined
 def pending_lots(st, side, key):
     """Lots printed at a level since the last depth message; WHOLE_LEVEL when the market traded through it."""
     lots = 0

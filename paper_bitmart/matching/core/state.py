@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paper_bitmart.feed.events import EVENT_DTYPE
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import inlined
 from paper_bitmart.matching.reports import REPORT_DTYPE
 
 NO_KEY = -(1 << 62)
@@ -212,13 +212,13 @@ def grow_rows(state: State, size: int, *names: str) -> State:
     return state._replace(**grown)
 
 
-@compiled
+@inlined
 def key_of(side, price):
     """Key of a price: larger is better."""
     return price if side == 0 else -price
 
 
-@compiled
+@inlined
 def snap(lots):
     """Round a queue position to the grain."""
     return np.rint(lots * GRAIN) / GRAIN
