@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
 """How often idle rules are looked at."""
-PUMP_MIN_S = 0.001
-"""The publisher sleeps at least so long: a fast replay shares the loop with everything else."""
+PUMP_MIN_S = 0.005
+"""The pump sleeps at least so long: symbols that are due shortly after each other go out together."""
 
 
 class WsHub:
@@ -80,6 +80,7 @@ class WsHub:
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
+        self._planned_ns: int | None = None
         books.on_change(self._on_own_book)
         self._stops: list[Callable[[], None]] = [
             session.on_market(self._on_market),
@@ -192,12 +193,15 @@ class WsHub:
 
     def _on_market(self, symbol: str, events: np.ndarray) -> None:
         with self._closing_all_on_error():
-            self._publisher.market(symbol, events, self._session.clock.now_ns())
-        self._wake.set()
+            self._plan(self._publisher.market(symbol, events, self._session.clock.now_ns()))
 
     def _on_own_book(self, symbol: str, side: int, price_ticks: int) -> None:
-        self._publisher.own_book(symbol, side, price_ticks)
-        self._wake.set()
+        self._plan(self._publisher.own_book(symbol, side, price_ticks))
+
+    def _plan(self, next_ns: int | None) -> None:
+        """Wake the pump if something is due before the time it sleeps until."""
+        if next_ns is not None and (self._planned_ns is None or next_ns < self._planned_ns):
+            self._wake.set()
 
     def _on_events(self, events: Iterable[Event]) -> None:
         with self._closing_all_on_error():
@@ -228,10 +232,10 @@ class WsHub:
         clock = self._session.clock
         while True:
             self._wake.clear()
-            next_ns = None
+            self._planned_ns = None
             with self._closing_all_on_error():
-                next_ns = self._publisher.advance(clock.now_ns())
-            wait_ns = None if next_ns is None else clock.wait_ns(next_ns)
+                self._planned_ns = self._publisher.advance(clock.now_ns())
+            wait_ns = None if self._planned_ns is None else clock.wait_ns(self._planned_ns)
             wait_s = None if wait_ns is None else max(wait_ns / 1e9, PUMP_MIN_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)

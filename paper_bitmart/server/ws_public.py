@@ -15,7 +15,7 @@ from paper_bitmart.bitmart.topics import (
     TRADE,
     Topic,
 )
-from paper_bitmart.feed.events import BUY, Kind
+from paper_bitmart.feed.events import BUY, Flag, Kind
 from paper_bitmart.feed.klines import Candle
 from paper_bitmart.feed.market_view import MarketView
 from paper_bitmart.server import market_wire
@@ -55,6 +55,7 @@ class PublicSymbol:
         self._increments = IncrementChannel(stream, self._increment_frame)
         self._market_ns = self._book_ns = view.exch_ns
         self._now_ns = 0
+        self._whole = True
 
     @property
     def next_ns(self) -> int | None:
@@ -90,6 +91,7 @@ class PublicSymbol:
 
     def market(self, events: np.ndarray) -> Iterator[Frame]:
         """Take note of market events; yields the trades among them, which never wait."""
+        self._whole = bool(events["flags"][-1] & Flag.LAST)
         kinds = set(events["kind"].tolist())
         if kinds & _BOOK_KINDS:
             self._note_book(events)
@@ -113,6 +115,9 @@ class PublicSymbol:
     def due(self, at_ns: int) -> Iterator[Frame]:
         """Make what is due at market time `at_ns`, one frame at a time."""
         self._now_ns = at_ns
+        # A batch may end inside a source message; the rest of it makes the book whole again.
+        if not self._whole:
+            return
         for channel in tuple(self._states.values()):
             yield from channel.due(at_ns)
         increment = self._increments.due(at_ns)

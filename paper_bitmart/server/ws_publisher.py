@@ -77,19 +77,26 @@ class Publisher:
         """A snapshot of an increase100 topic at the version of its last update."""
         return self._symbol(topic.filter).snapshot()
 
-    def market(self, symbol: str, events: np.ndarray, at_ns: int) -> None:
-        """Publish what these market events, which the view holds already, make due at market time `at_ns`."""
+    def market(self, symbol: str, events: np.ndarray, at_ns: int) -> int | None:
+        """Publish what market events make due at market time `at_ns`; the view must hold them already.
+
+        Returns:
+            When something of this symbol is due next; None if nothing waits.
+        """
         publisher = self._symbols.get(symbol)
         if publisher is None:
-            return
+            return None
         self._send_all(publisher.market(events))
         self._send_all(publisher.due(at_ns))
+        return publisher.next_ns
 
-    def own_book(self, symbol: str, side: int, price_ticks: int) -> None:
-        """The visible size of one level may have changed otherwise than by the market."""
+    def own_book(self, symbol: str, side: int, price_ticks: int) -> int | None:
+        """One level may have changed otherwise than by the market; returns as `market`."""
         publisher = self._symbols.get(symbol)
-        if publisher is not None:
-            publisher.touch(side, price_ticks)
+        if publisher is None:
+            return None
+        publisher.touch(side, price_ticks)
+        return publisher.next_ns
 
     def events(self, events: Iterable[Event]) -> None:
         """Publish the venue's events, already committed, to the accounts concerned."""

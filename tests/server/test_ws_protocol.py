@@ -4,6 +4,8 @@ import json
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paper_bitmart.bitmart.codes import WS_CODES
 from paper_bitmart.bitmart.errors import WsRefused
@@ -325,6 +327,47 @@ def test_lenient_paths_take_login_and_private_topics_on_the_public_path():
     assert replies(send(connection, "login", GOOD_LOGIN)) == [{"event": "login"}]
     actions = send(connection, "subscribe", ["spot/user/order:BTC_USDT", "spot/trade:BTC_USDT"])
     assert kinds(actions) == ["Reply", "Subscribe", "Reply", "Subscribe"]
+
+
+words = st.one_of(
+    st.sampled_from(
+        [*PUBLIC_TOPICS[:3], *PRIVATE_TOPICS, "spot/depth/increase100:BTC_USDT", *GOOD_LOGIN, ""]
+    ),
+    st.text(max_size=8),
+    st.integers(),
+)
+messages = st.one_of(
+    st.text(max_size=20),
+    st.just("ping"),
+    st.just(json.dumps({"op": "login", "args": GOOD_LOGIN})),
+    st.fixed_dictionaries(
+        {
+            "op": st.sampled_from(["subscribe", "unsubscribe", "request", "login", "x"]),
+            "args": st.one_of(st.lists(words, max_size=4), words),
+        }
+    ).map(json.dumps),
+)
+
+
+@given(st.lists(messages, max_size=30), st.booleans(), st.booleans())
+def test_whatever_a_client_sends_is_answered_and_the_state_stays_true(texts, private, any_topic):
+    connection = connect(private=private, any_topic=any_topic)
+    live = set()
+    for text in texts:
+        was_closed = connection.closed
+        actions = connection.receive_text(text, START_NS)
+        assert bool(actions) is not was_closed
+        for action in actions:
+            if isinstance(action, Subscribe):
+                live.add(str(action.topic))
+            elif isinstance(action, Unsubscribe):
+                live.remove(str(action.topic))
+        for reply in replies(action for action in actions if action != Reply(b"pong")):
+            assert "data" not in reply
+            assert reply["event"]
+        assert live == set(connection.topics)
+        assert connection.account is not None or not any(t.is_private for t in connection.topics.values())
+        assert ("Close" in kinds(actions)) is (connection.closed and not was_closed)
 
 
 @pytest.mark.parametrize(

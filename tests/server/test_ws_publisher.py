@@ -5,12 +5,16 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sortedcontainers import SortedDict
+from test_ws_private import NEW
 from ws_support import MS, START_NS, Recorder, SessionFake, depth, events, snapshot, trades
 
 from paper_bitmart.bitmart.topics import parse_topic
+from paper_bitmart.exchange.events import OrderAccepted
 from paper_bitmart.feed.events import ASK, Kind
 from paper_bitmart.server.book_view import BookView
+from paper_bitmart.server.settings import BookMode
 from paper_bitmart.server.ws_publisher import Publisher
 from paper_bitmart.server.ws_push import PushEncoder
 
@@ -349,6 +353,39 @@ def test_who_left_hears_nothing_and_the_others_go_on(market):
     market.publisher.unsubscribe(leaves, parse_topic("spot/trade:ETH_USDT"), "")
     market.emit(trades, (BUY, 250137, 1))
     assert (len(stays.frames), len(leaves.frames)) == (1, 0)
+
+
+def test_nothing_is_published_of_a_book_in_the_middle_of_a_source_message(market):
+    listener = market.join("spot/depth/increase100:ETH_USDT")
+    listener.take()
+    message = depth(START_NS, bids={250136: 0, 250135: 1}, asks={250138: 0})
+    market.at(100)
+    market.session.emit(message[:2])
+    market.at(200)
+    assert listener.take() == []
+    market.session.emit(message[2:])
+    (push,) = listener.take()
+    assert (len(push["data"][0]["bids"]), len(push["data"][0]["asks"])) == (2, 1)
+
+
+def test_a_merged_book_shows_own_orders_alike_in_every_topic():
+    session = SessionFake()
+    books = BookView(session, BookMode.MERGED, "alice")
+    publisher = Publisher(session.views, books, PushEncoder())
+    books.on_change(publisher.own_book)
+    session.emit(snapshot(START_NS, **BOOK))
+    listeners = {name: Recorder() for name in ("depth5", "depth/increase100", "bookTicker", "ticker")}
+    session.emit(trades(START_NS, (BUY, 250138, 1)))
+    for name, listener in listeners.items():
+        publisher.subscribe(listener, parse_topic(f"spot/{name}:ETH_USDT"), "", START_NS)
+        listener.take()
+    session.tell(OrderAccepted(seq=1, at_ns=START_NS, order=replace(NEW, price_ticks=250137, size_lots=50)))
+    publisher.advance(START_NS + 500 * MS)
+    rows = {name: listener.take()[0]["data"][0] for name, listener in listeners.items()}
+    assert rows["depth5"]["bids"][:2] == [["2501.37", "0.0050"], ["2501.36", "3.2110"]]
+    assert rows["depth/increase100"]["bids"] == [["2501.37", "0.0050"]]
+    for name in ("bookTicker", "ticker"):
+        assert (rows[name]["bid_px"], rows[name]["bid_sz"]) == ("2501.37", "0.0050")
 
 
 def test_symbols_are_published_apart():
