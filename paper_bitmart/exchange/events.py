@@ -50,7 +50,7 @@ class FeesChanged(Event, frozen=True, kw_only=True):
 
 
 class OrderAccepted(Event, frozen=True, kw_only=True):
-    """`queue_ahead`: lots with priority when the order came to rest; -1.0 if it never rested."""
+    """`queue_ahead`: lots with priority where the order came to rest; -1.0: it did not, or nobody knows."""
 
     order: Order
     queue_ahead: float = -1.0

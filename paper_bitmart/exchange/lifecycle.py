@@ -27,6 +27,7 @@ from paper_bitmart.exchange.ledger import Ledger
 from paper_bitmart.exchange.markets import Report
 from paper_bitmart.exchange.order_store import OrderStore
 from paper_bitmart.exchange.orders import Fill, Order
+from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
 from paper_bitmart.matching.reports import CancelReason, Evidence, MakerTaker, ReportKind
 
 
@@ -91,7 +92,7 @@ class Lifecycle:
         if order is None:
             raise VenueInconsistent(f"report for unknown order {report.order_id}: {report}")
         if report.kind == ReportKind.REST:
-            self._note_queue_ahead(order, report.ahead_after)
+            self._note_queue_ahead(order, _known(report.ahead_after))
         elif order.is_open and report.kind == ReportKind.FILL:
             self._fill(order, report, rules)
         elif order.is_open:
@@ -173,8 +174,8 @@ class Lifecycle:
             evidence=Evidence(report.reason),
             evidence_price_ticks=report.evidence_price_ticks,
             evidence_lots=report.evidence_lots,
-            ahead_before=report.ahead_before,
-            ahead_after=report.ahead_after,
+            ahead_before=_known(report.ahead_before),
+            ahead_after=_known(report.ahead_after),
             counter_order_id=report.counter_id,
         )
 
@@ -184,3 +185,8 @@ class Lifecycle:
             if isinstance(event, OrderAccepted) and event.order.order_id == order.order_id:
                 self.out[place] = replace(event, queue_ahead=ahead_lots)
                 return
+
+
+def _known(ahead_lots: float) -> float:
+    """-1.0 for a queue at a price that the source does not publish."""
+    return -1.0 if ahead_lots >= UNKNOWN_AHEAD else ahead_lots

@@ -36,7 +36,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
     `notional_atoms` and `fee_atoms` are 10^-18 of the quote currency. The evidence fields are the matching
     core's report: which kind of market event, at which price and of how many lots, and the queue ahead of
-    the order before and after it (lots).
+    the order before and after it (lots; -1.0 where nobody can know it).
     """
 
     trade_id: int
