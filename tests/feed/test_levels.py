@@ -10,9 +10,9 @@ LEFT, ENTERED = Flag.LEFT_WINDOW, Flag.ENTERED_WINDOW
 BID_CASES = [
     ("a size changes", {9: 1, 8: 1, 7: 1}, [(8, 5)], [(8, 5, 0)]),
     ("nothing changes", {9: 1, 8: 1, 7: 1}, [(8, 1), (5, 0)], []),
-    ("the best empties and a deep one moves in", {9: 1, 8: 1, 7: 1}, [(9, 0), (6, 4)], [(9, 0, 0), (6, 4, ENTERED)]),
+    ("best empties, deep one moves in", {9: 1, 8: 1, 7: 1}, [(9, 0), (6, 4)], [(9, 0, 0), (6, 4, ENTERED)]),
     ("a new best pushes the worst out", {9: 1, 8: 1, 7: 1}, [(10, 2), (7, 0)], [(10, 2, 0), (7, 0, LEFT)]),
-    ("the worst empties and a deeper one moves in", {9: 1, 8: 1, 7: 1}, [(7, 0), (6, 4)], [(7, 0, 0), (6, 4, ENTERED)]),
+    ("worst empties, next moves in", {9: 1, 8: 1, 7: 1}, [(7, 0), (6, 4)], [(7, 0, 0), (6, 4, ENTERED)]),
     ("a level empties and none is behind", {9: 1, 8: 1, 7: 1}, [(7, 0)], [(7, 0, 0)]),
     ("a side not full grows at its end", {9: 1, 8: 1}, [(7, 3)], [(7, 3, 0)]),
     ("an inner level is new", {9: 1, 7: 1, 6: 1}, [(8, 3), (6, 0)], [(8, 3, 0), (6, 0, LEFT)]),

@@ -144,13 +144,18 @@ def test_a_crossed_snapshot_is_asked_for_again(feed):
     assert (feed.mirror.state, feed.mirror.wants_snapshot) == (FeedState.SYNCING, True)
 
 
+def update_of_bid(price, size):
+    item = {"symbol": SYMBOL, "bids": [[price, size]], "asks": [], "ms_t": 1, "type": "update", "version": 6}
+    return push("spot/depth/increase100", item)
+
+
 BAD_DEPTH = [
     ("repeated price", depth("update", 6, [(100, 1), (100, 2)])),
     ("not json", b'{"table":"spot/depth/increase100","data":[{'),
-    ("off tick", push("spot/depth/increase100", {"symbol": SYMBOL, "bids": [["1.005", "1"]], "asks": [], "ms_t": 1,
-                                                 "type": "update", "version": 6})),
-    ("negative size", push("spot/depth/increase100", {"symbol": SYMBOL, "bids": [["1", "-1"]], "asks": [], "ms_t": 1,
-                                                      "type": "update", "version": 6})),
+    ("off tick", update_of_bid("1.005", "1")),
+    ("off lot", update_of_bid("1", "0.05")),
+    ("negative size", update_of_bid("1", "-1")),
+    ("a word", update_of_bid("one", "1")),
     ("price 0", depth("update", 6, [(0, 1)])),
     ("unknown type", depth("patch", 6, [(100, 1)])),
     ("no version", depth("update", -1, [(100, 1)])),

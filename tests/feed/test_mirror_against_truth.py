@@ -92,71 +92,75 @@ class MirrorAgainstTruth(RuleBasedStateMachine):
 
     @initialize(changes=CHANGES)
     def subscribe(self, changes):
-        self.venue.change(changes)
-        self.network.append(self.venue.snapshot())
+        levels = [(side, distance, 2) for side in (BID, ASK) for distance in range(WINDOW + 2)]
+        self.venue.change(levels + changes)
+        self.send(self.venue.snapshot())
 
     @rule(changes=CHANGES)
     def market_moves(self, changes):
-        self.network.append(self.venue.change(changes))
+        self.send(self.venue.change(changes))
 
-    @rule()
-    def sign_of_life(self):
-        self.network.append(update(self.venue.version))
+    @rule(changes=st.lists(CHANGES, min_size=1, max_size=5))
+    def market_moves_and_all_arrives(self, changes):
+        for change in changes:
+            self.send(self.venue.change(change))
+            self.deliver(len(self.network))
+            self.answer_request()
 
-    @rule(side=st.sampled_from(["buy", "sell"]))
-    def somebody_trades(self, side):
-        self.network.append(trades(trade(MID, 1, side), trade(MID, 2, side)))
-
-    @rule()
-    def snapshot_without_cause(self):
-        self.network.append(self.venue.snapshot())
+    @rule(message=st.sampled_from(["sign of life", "trades", "snapshot"]))
+    def something_else(self, message):
+        if message == "sign of life":
+            self.send(update(self.venue.version))
+        elif message == "trades":
+            self.send(trades(trade(MID, 1, "buy"), trade(MID, 2, "buy")))
+        else:
+            self.send(self.venue.snapshot())
 
     @rule()
     def answer_request(self):
         if self.mirror.wants_snapshot and self.mirror.requests > self.answered:
             self.answered = self.mirror.requests
-            self.network.append(self.venue.snapshot())
+            self.send(self.venue.snapshot())
 
     # The network
 
-    @rule(count=st.integers(1, 5))
+    def send(self, message):
+        self.network.append(message)
+
+    @rule(count=st.integers(1, 8))
     def deliver(self, count):
         for _ in range(min(count, len(self.network))):
             self.consume(self.mirror.receive(self.network.popleft(), self.tick()))
-
-    @precondition(lambda self: self.network)
-    @rule()
-    def lose_one(self):
-        self.network.popleft()
-
-    @precondition(lambda self: self.network)
-    @rule()
-    def repeat_one(self):
-        self.network.appendleft(self.network[0])
+            self.live_means_the_truth_of_that_version()
 
     @precondition(lambda self: len(self.network) > 1)
-    @rule()
-    def swap_two(self):
-        first, second = self.network.popleft(), self.network.popleft()
-        self.network.extendleft([first, second])
+    @rule(fault=st.sampled_from(["lose", "repeat", "swap"]), at=st.integers(0, 3))
+    def fault(self, fault, at):
+        at = min(at, len(self.network) - 2)
+        if fault == "lose":
+            del self.network[at]
+        elif fault == "repeat":
+            self.network.insert(at, self.network[at])
+        else:
+            self.network[at], self.network[at + 1] = self.network[at + 1], self.network[at]
 
-    @rule()
-    def garble_one(self):
-        self.consume(self.mirror.receive(b'{"table":"spot/dep', self.tick()))
+    @rule(upset=st.sampled_from(["garbled", "silence", "reconnect", "restart"]))
+    def upset(self, upset):
+        if upset == "garbled":
+            self.consume(self.mirror.receive(b'{"table":"spot/dep', self.tick()))
+        elif upset == "silence":
+            self.now_ns += 10**12
+            self.consume(self.mirror.tick(self.now_ns))
+        else:
+            self.reconnect(restart=upset == "restart")
 
-    @rule(restart=st.booleans())
-    def reconnect(self, restart):
+    def reconnect(self, *, restart):
         self.network.clear()
         self.consume(self.mirror.disconnected(self.tick()))
         if restart:
             self.venue.restart()
         self.consume(self.mirror.connected(self.tick()))
-        self.network.append(self.venue.snapshot())
-
-    @rule()
-    def long_silence(self):
-        self.now_ns += 10**12
-        self.consume(self.mirror.tick(self.now_ns))
+        self.send(self.venue.snapshot())
 
     # What must hold
 
