@@ -74,6 +74,14 @@ class Checkpoint(NamedTuple):
     state: bytes
 
 
+class FeedGap(NamedTuple):
+    """From a symbol's first state that is not LIVE to its next LIVE; `end_ns` is None while it lasts."""
+
+    symbol: str
+    start_ns: int
+    end_ns: int | None
+
+
 class Journal:
     """One open journal.
 
@@ -220,6 +228,11 @@ class Journal:
                 raise JournalCorrupt(self.path, f"row {row_seq} holds event {event.seq}")
             yield event
             expected = row_seq + 1
+
+    def feed_gaps(self) -> list[FeedGap]:
+        """Stretches in which a symbol's market was not known, committed ones, by start."""
+        rows = self._read("SELECT symbol, start_ns, end_ns FROM feed_gaps ORDER BY start_ns, symbol")
+        return [FeedGap(*row) for row in rows]
 
     def meta(self, key: str) -> str | None:
         """A setting stored by `set_meta`; None when there is none."""

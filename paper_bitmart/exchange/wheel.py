@@ -217,7 +217,6 @@ class Wheel:
         command, at_ns = arrival.item, max(arrival.arrival_ns, self.venue.now_ns)
         delivery = Delivery(arrival.account, at_ns, [], command)
         self.stats.commands += 1
-        turn.deliveries.append(delivery)
         try:
             if self.storage_failed:
                 raise refusal(STORAGE_FAILED)
@@ -225,9 +224,13 @@ class Wheel:
         except (BitmartError, ValueError) as error:
             self.stats.refusals += 1
             delivery.refused = error
-            return
-        is_list = not isinstance(delivery.result, CancelResult)
-        delivery.events = delivery.result if is_list else delivery.result.events
+        else:
+            delivery.events = _events_of(delivery.result)
+        if arrival.account == HOUSE:
+            # The house does not wait for its reply, but the accounts hear of it in their own time.
+            self._happened(delivery.events, turn)
+            delivery.events = []
+        turn.deliveries.append(delivery)
 
     def _happened(self, events: list[Event], turn: _Turn) -> None:
         """Events without a command: one delivery per account, or one for all if no response is late."""
@@ -310,6 +313,9 @@ class Wheel:
                 (symbol, events), symbol, sent_ns, self._latency.market_data.sample(sent_ns)
             )
         for delivery in turn.deliveries:
+            if delivery.command is not None and delivery.account == HOUSE:
+                self._tell_events(delivery)
+                continue
             sent_ns = min(delivery.at_ns, now_ns)
             self._responses.put(delivery, delivery.account, sent_ns, self._latency.response.sample(sent_ns))
 
@@ -334,6 +340,10 @@ def _tell_due(line: Line[Item], now_ns: int | None, tell: Callable[[Item], None]
     while (next_ns := line.next_ns) is not None and (now_ns is None or next_ns <= now_ns):
         for arrival in line.due(next_ns):
             tell(arrival.item)
+
+
+def _events_of(result: list[Event] | CancelResult) -> list[Event]:
+    return result.events if isinstance(result, CancelResult) else result
 
 
 def _account_of(event: Event) -> str:
