@@ -4,7 +4,7 @@
     2  type          52001
     3  side          52002
     4  stpMode       50021
-    5  parameters    50010 size   50011 price   50012 notional   50021 market buy with a size instead
+    5  parameters    50010 size   50011 price   50012 notional   50021 no number, or market buy by size
     6  client id     50037 too long   50038 not letters and digits   50042 in use
     7  price         cut to the tick, then 50008 not positive   50025 too large
     8  size          51015 not positive; cut to the lot, then 50006 too small   50007 too large
@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from paper_bitmart.bitmart.decimals import (
     ATOMS,
+    MAX_LENGTH,
     BadNumber,
     NotAMultiple,
     from_atoms,
@@ -176,11 +177,22 @@ def _check_parameters(order: NewOrder, order_type: OrderType, is_market_buy: boo
             raise refusal(50021, field="notional")
         if order.notional is None:
             raise refusal(50012, field="notional")
+        _check_number(order.notional, "notional")
         return
     if order.size is None:
         raise refusal(50010, field="size")
     if order.price is None and order_type is not OrderType.MARKET:
         raise refusal(50011, field="price")
+    _check_number(order.size, "size")
+    if order.price is not None and order_type is not OrderType.MARKET:
+        _check_number(order.price, "price")
+
+
+def _check_number(value: Decimal, field: str) -> None:
+    """A finite Decimal of sane length; a float is no exact number."""
+    is_number = isinstance(value, Decimal) and value.is_finite()
+    if not is_number or abs(value.adjusted()) > MAX_LENGTH:
+        raise refusal(50021, field=field, value=value)
 
 
 def _check_client_order_id(text: str, is_used: Callable[[str], bool]) -> str:
@@ -226,10 +238,7 @@ def _size_lots(size: Decimal | None, limits: SymbolLimits) -> int:
 def _market_buy_notional(notional: Decimal | None, limits: SymbolLimits) -> int:
     """The given amount in atoms, cut to BitMart's 8 decimals."""
     assert notional is not None  # check 5
-    try:
-        given_atoms = truncate_to_units(notional, _FEE_STEP) * FEE_STEP_ATOMS
-    except BadNumber:
-        raise refusal(50021, field="notional", value=notional) from None
+    given_atoms = truncate_to_units(notional, _FEE_STEP) * FEE_STEP_ATOMS
     if given_atoms < max(limits.min_buy_atoms, 1):
         raise refusal(51012, field="notional", limit=limits.rules.min_buy_notional, value=notional)
     return given_atoms

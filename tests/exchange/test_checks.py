@@ -112,6 +112,10 @@ OTHERS = [
     (51012, "notional", None, ("buy", "market", {"notional": "4.99999999"})),
     (51012, "notional", None, ("buy", "market", {"notional": "-10"})),
     (50021, "notional", "Invalid notional", ("buy", "market", {"notional": "NaN"})),
+    (50021, "notional", "Invalid notional", ("buy", "market", {"notional": "1E+61"})),
+    (50021, "size", "Invalid size", ("sell", "market", {"size": "Infinity"})),
+    (50021, "size", "Invalid size", ("sell", "limit", {"size": 1.5, "price": "1"})),
+    (50021, "price", "Invalid price", ("buy", "ioc", {"size": "1", "price": "1E-999999"})),
     (50020, "", "Balance not enough", ("buy", "market", {"notional": "6.00000001"})),
     (50020, "", "Balance not enough", ("sell", "limit", {"size": "1", "price": "100"})),
 ]

@@ -52,7 +52,7 @@ def test_occurrences_rank_by_time_then_message_then_symbol():
         Occurrence(2, 1, 1, 0, "B", FeedState.LIVE),
         Occurrence(2, 1, 1, 1, "B", FeedState.LIVE),
     ]
-    assert sorted(ranked[::-1], key=Occurrence.rank) == ranked
+    assert sorted((ranked[place] for place in (3, 4, 0, 2, 1)), key=Occurrence.rank) == ranked
 
 
 def test_matchers_can_have_another_queue_model():
