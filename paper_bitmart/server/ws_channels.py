@@ -56,9 +56,11 @@ class StateChannel:
 
     def join(self, at_ns: int) -> Frame | None:
         """The first push of a new subscriber: what the others saw last, else the state of now."""
-        if self._latest is None:
-            self._marked = False
-            self._show(at_ns, self._read())
+        states = self._read() if self._latest is None else ()
+        if states:
+            self._latest, self._last_ns = states[-1][1](self._next_ms()), at_ns
+            # Those who joined before the first state have not seen it yet: for them it stays due.
+            self._shown = [] if self._marked else [key for key, _ in states]
         return self._latest
 
     def due(self, at_ns: int) -> list[Frame]:

@@ -12,11 +12,14 @@ from typing import Protocol
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from paper_bitmart.bitmart.control_messages import error_frame
+from paper_bitmart.bitmart.errors import WsRefused
 from paper_bitmart.bitmart.topics import DEPTH_INCREMENT, Topic
 from paper_bitmart.server.faults import SEND_ONCE, Faults, FrameAction
 from paper_bitmart.server.ws_limits import WsLimits
 from paper_bitmart.server.ws_outbox import Frame, FrameKind, Outbox
 from paper_bitmart.server.ws_protocol import (
+    CLOSE_INTERNAL,
     CLOSE_TRY_LATER,
     Action,
     Close,
@@ -146,6 +149,14 @@ class WsConnection:
         self._closing = True
 
     def _receive(self, message: WSMessage) -> None:
+        try:
+            self._take(message)
+        except Exception:
+            logger.exception("websocket %d: cannot answer", self.number)
+            self.send(Frame(FrameKind.TEXT, error_frame(WsRefused(95000))))
+            self.close(CLOSE_INTERNAL, "internal error")
+
+    def _take(self, message: WSMessage) -> None:
         at_ns = self._now_ns()
         match message.type:
             case WSMsgType.TEXT:
@@ -211,6 +222,10 @@ class WsConnection:
                     await self._send_frame(frame)
             except (TimeoutError, ConnectionError) as error:
                 logger.info("websocket %d: peer takes nothing more (%r)", self.number, error)
+                self.cut()
+                return
+            except Exception:
+                logger.exception("websocket %d: cannot send", self.number)
                 self.cut()
                 return
             if frame.kind is FrameKind.CLOSE:

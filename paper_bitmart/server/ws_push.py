@@ -1,9 +1,7 @@
 """A push as the frame that goes out: encoded and compressed once, shared by all who hear it."""
 
-from collections.abc import Callable
-from typing import Any
+import msgspec
 
-from paper_bitmart.bitmart import public_messages
 from paper_bitmart.bitmart.frames import deflate
 from paper_bitmart.bitmart.topics import Topic
 from paper_bitmart.server.ws_outbox import Frame, FrameKind
@@ -20,13 +18,11 @@ class PushEncoder:
         encode: push Struct -> compact JSON.
     """
 
-    def __init__(
-        self, *, compress: bool = True, encode: Callable[[Any], bytes] = public_messages.encode
-    ) -> None:
+    def __init__(self, *, compress: bool = True) -> None:
         self._compress = compress
-        self._encode = encode
+        self._encode = msgspec.json.Encoder().encode
 
-    def frame(self, topic: Topic, push: object) -> Frame:
+    def frame(self, topic: Topic, push: msgspec.Struct) -> Frame:
         """The frame of one push of `topic`."""
         body = self._encode(push)
         if self._compress:

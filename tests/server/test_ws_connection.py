@@ -250,6 +250,19 @@ async def test_an_idle_connection_is_closed_by_the_clock():
     assert client.socket.closed == (1000, b"idle")
 
 
+async def test_an_error_of_our_own_is_told_and_the_connection_closed():
+    client = Client()
+
+    def fail(connection, topic):
+        raise RuntimeError("broken on purpose")
+
+    client.switchboard.subscribe = fail
+    await client.says("subscribe", TRADE)
+    await client.ended()
+    assert '"95000"' in client.socket.sent[-1]
+    assert client.socket.closed == (1011, b"internal error")
+
+
 def faults(fault, **options):
     return Faults(FaultPlan(rules=(FaultRule(fault=fault, where="spot/trade", **options),)))
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import socket
 
 import aiohttp
 import msgspec
 import pytest
+import websockets
 from aiohttp import WSMsgType, web
 from test_ws_private import accepted, balance, filled
+from test_ws_publisher import BlindClient, ticks_of
 from ws_support import MS, START_NS, SessionFake, depth, snapshot, trades
 
 from paper_bitmart.bitmart.frames import inflate
@@ -261,6 +264,43 @@ async def test_a_stuck_client_is_closed_and_the_others_hear_everything():
         server.session.emit(trades(START_NS, (BUY, 250139, 7)))
         assert (await healthy.hear())[1]["data"][0]["price"] == "2501.39"
         stuck.close()
+
+
+def socket_with_little_room(server):
+    """A connected socket whose receive buffer fills after a few pushes."""
+    host, port = server.base.removeprefix("http://").split(":")
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect((host, int(port)))
+    return sock
+
+
+async def test_a_slow_client_of_increase100_is_resynced_and_its_book_is_true_again():
+    limits = WsLimits(queued_frames=20)
+    async with serving((limits, PRIVATE_LIMITS), ServerSettings(compress_pushes=False)) as server:
+        room = socket_with_little_room(server)
+        async with websockets.connect("ws://test/api", sock=room, max_queue=1, compression=None) as slow:
+            await slow.send(msgspec.json.encode({"op": "subscribe", "args": [DEPTH]}).decode())
+            assert "subscribe" in await slow.recv()
+            (connection,) = server.hub.connections
+            lots = 0
+            while not connection.resyncs:
+                lots += 1
+                bids = dict.fromkeys(range(250_000, 250_090), lots)
+                asks = dict.fromkeys(range(250_139, 250_229), lots)
+                server.session.emit(depth(server.session.clock.now_ns(), bids, asks))
+                server.pass_ms(100)
+                await asyncio.sleep(0)
+            book, snapshots = BlindClient(), 0
+            newest = ["2500.00", f"0.{lots:04}"]
+            while book.sides["bids"].get(250_000) != newest:
+                (row,) = msgspec.json.decode(await asyncio.wait_for(slow.recv(), 5))["data"]
+                book.apply(row)
+                snapshots += row["type"] == "snapshot"
+            assert snapshots == 2
+            bids, asks = server.session.views["ETH_USDT"].depth(100)
+            assert [ticks_of(price) for price, _ in book.best("bids", 100)] == [ticks for ticks, _ in bids]
+            assert [ticks_of(price) for price, _ in book.best("asks", 100)] == [ticks for ticks, _ in asks]
 
 
 async def test_a_failure_while_publishing_closes_all_rather_than_leaving_a_gap(server, monkeypatch):

@@ -116,6 +116,18 @@ def test_before_the_first_trade_there_is_no_ticker_and_then_there_is(market):
     assert [push["data"][0]["last_price"] for push in listener.take()] == ["2501.37"]
 
 
+def test_who_waited_for_the_first_ticker_gets_it_though_another_joined_first():
+    market = Market()
+    market.emit(snapshot, **BOOK)
+    waits = market.join("spot/ticker:ETH_USDT")
+    first_half = trades(START_NS, (BUY, 250137, 420), (BUY, 250137, 1))
+    market.session.emit(first_half[:1])  # in the middle of a source message: not published yet
+    joins = market.join("spot/ticker:ETH_USDT")
+    market.session.emit(first_half[1:])
+    market.at(500)
+    assert (len(waits.take()), len(joins.take())) == (1, 2)
+
+
 def test_a_kline_push_has_one_candle_of_six_without_quote_volume(market):
     market.at(1000)
     market.emit(trades, (BUY, 250137, 420))
