@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 import numpy as np
 
+from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.events import Event
 from paper_bitmart.exchange.journal import Checkpoint, Journal
@@ -148,7 +149,7 @@ def _replay(journal: Journal, venue: Venue, seq: int) -> int:
     for event in journal.events_after(seq):
         try:
             venue.restore(event)
-        except (StateMismatch, LedgerError) as error:
+        except (StateMismatch, LedgerError, BitmartError) as error:
             raise JournalCorrupt(journal.path, f"event {event.seq} does not fit: {error}") from error
         count += 1
     return count
