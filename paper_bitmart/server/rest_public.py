@@ -41,9 +41,10 @@ async def system_time(call: Call) -> ServerTime:
 
 
 async def system_service(call: Call) -> Services:
-    """GET /system/service: spot is fine while every symbol's feed is live, else under maintenance."""
+    """GET /system/service: spot is fine while every tradable symbol's feed is live, else in maintenance."""
     venue = call.context.venue
-    is_live = all(venue.feed_state(symbol) is FeedState.LIVE for symbol in venue.rules)
+    tradable = [symbol for symbol, rules in venue.rules.items() if rules.is_tradable]
+    is_live = all(venue.feed_state(symbol) is FeedState.LIVE for symbol in tradable)
     now_ms = call.context.server_time_ns() // NS_PER_MS
     # Nobody knows when a feed comes back; an hour from now keeps a client's eta in the future.
     start_ms, end_ms = (now_ms - HOUR_MS, now_ms) if is_live else (now_ms, now_ms + HOUR_MS)
