@@ -15,9 +15,9 @@ from ws_support import MS, START_NS, SessionFake, depth, snapshot, trades
 
 from paper_bitmart.bitmart.frames import inflate
 from paper_bitmart.bitmart.signing import login_args
-from paper_bitmart.exchange.clock import SimulatedClock
+from paper_bitmart.exchange.clock import PlaybackClock, SimulatedClock
 from paper_bitmart.server.keys import ApiKey, KeyStore
-from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.settings import ClockMode, ServerSettings
 from paper_bitmart.server.ws_hub import WsHub
 from paper_bitmart.server.ws_limits import PRIVATE_LIMITS, PUBLIC_LIMITS, WsLimits
 
@@ -75,8 +75,8 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(limits=None, settings=None):
-    session, keys = SessionFake("ETH_USDT"), KeyStore()
+async def serving(limits=None, settings=None, clock=None):
+    session, keys = SessionFake("ETH_USDT", clock=clock), KeyStore()
     keys.put(KEY)
     wall = SimulatedClock(START_NS)
     hub = WsHub(session, keys, settings or ServerSettings(), wall=wall, limits=limits)
@@ -124,6 +124,47 @@ async def test_the_market_clock_alone_makes_pushes_due(server):
     version = (await client.pushes(2))[1]["data"][0]["version"]
     server.pass_ms(10_000)
     assert (await client.hear())[1]["data"][0]["version"] == version
+
+
+async def test_intervals_follow_the_market_at_ten_times_the_speed_and_rest_while_it_is_paused():
+    real = SimulatedClock(START_NS)
+    clock = PlaybackClock(START_NS, 10, base=real)
+    async with serving(clock=clock) as server:
+        client = await server.connect()
+        await client.say("subscribe", DEPTH)
+        version = (await client.pushes(2))[1]["data"][0]["version"]
+        server.session.emit(depth(START_NS, {250136: 1}))
+        real.advance(10 * MS)
+        assert (await client.hear())[1]["data"][0]["version"] == version + 1
+        clock.pause()
+        server.session.emit(depth(START_NS + 100 * MS, {250136: 2}))
+        real.advance(1000 * MS)
+        await client.socket.send_str("ping")
+        assert await client.hear() == ("text", "pong")
+        clock.resume()
+        real.advance(10 * MS)
+        assert (await client.hear())[1]["data"][0]["version"] == version + 2
+
+
+@pytest.mark.parametrize(("mode", "code"), [(ClockMode.RECORDED, None), (ClockMode.WALL, "91022")])
+async def test_a_login_by_the_recordings_time_is_taken_when_the_replay_keeps_it(mode, code):
+    async with serving(settings=ServerSettings(clock=mode)) as server:
+        server.wall.advance(86_400_000 * MS)
+        client = await server.connect("/user")
+        await client.say("login", *login_args(KEY.access_key, KEY.secret, KEY.memo, str(START_NS // MS)))
+        assert (await client.hear())[1].get("errorCode") == code
+
+
+async def test_lenient_topics_let_one_connection_do_everything():
+    async with serving(settings=ServerSettings(lenient_topics=True)) as server:
+        client = await server.connect("/api")
+        await client.say("login", *login_args(KEY.access_key, KEY.secret, KEY.memo, str(START_NS // MS)))
+        await client.say("subscribe", TRADE, "spot/user/orders:ALL_SYMBOLS")
+        assert [reply["event"] for reply in await client.pushes(3)] == ["login", "subscribe", "subscribe"]
+        server.session.emit(trades(START_NS, (BUY, 250138, 1)))
+        server.session.tell(accepted())
+        tables = [push["table"] for push in await client.pushes(2)]
+        assert tables == ["spot/trade", "spot/user/orders"]
 
 
 async def test_text_pings_get_a_text_pong_and_ping_frames_a_pong_frame(server):

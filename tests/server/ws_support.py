@@ -78,8 +78,8 @@ class _NoOrders:
 class SessionFake:
     """What the server sees of a session: views, clock, listeners; the market is the test's to make."""
 
-    def __init__(self, *symbols, start_ns=START_NS):
-        self.clock = SimulatedClock(start_ns)
+    def __init__(self, *symbols, clock=None):
+        self.clock = clock or SimulatedClock(START_NS)
         self.views = {symbol: MarketView(rules_of(symbol)) for symbol in symbols or ("ETH_USDT",)}
         self.venue = _NoOrders()
         self._market, self._events = [], []
