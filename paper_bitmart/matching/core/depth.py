@@ -26,6 +26,7 @@ from paper_bitmart.matching.core.state import (
     N_TOUCHED,
     NO_KEY,
     PREV_DEPTH_NS,
+    PUBLISH_NS,
     PUBLISHED_LEVELS,
     QUEUE_MODEL,
     UNKNOWN_AHEAD,
@@ -44,6 +45,8 @@ def begin_message(st, exch_ns):
     """Move the prints that this message includes from pending to their own levels."""
     st.scalars[PREV_DEPTH_NS] = st.scalars[LAST_DEPTH_NS]
     st.scalars[LAST_DEPTH_NS] = exch_ns
+    if exch_ns > st.scalars[PREV_DEPTH_NS] > NO_KEY:
+        st.scalars[PUBLISH_NS] = min(st.scalars[PUBLISH_NS], exch_ns - st.scalars[PREV_DEPTH_NS])
     kept = 0
     for i in range(st.scalars[N_PENDING]):
         pending = st.pending[i]
@@ -170,11 +173,15 @@ def split_cancel(st, slot, expected, cancelled):
 
 @compiled
 def joined_amid_additions(st, slot, added):
-    """The first message after an order's arrival: part of the additions came before it, by time."""
+    """The first message after an order's arrival: part of the additions came before it, by time.
+
+    They happened within one publishing interval before the message, evenly as far as anybody knows.
+    """
     order = st.orders[slot]
-    window = st.scalars[LAST_DEPTH_NS] - st.scalars[PREV_DEPTH_NS]
-    before = order["arrived_exch_ns"] - st.scalars[PREV_DEPTH_NS]
-    order["ahead"] = snap(order["ahead"] + added * (before / window))
+    interval = min(st.scalars[PUBLISH_NS], st.scalars[LAST_DEPTH_NS] - st.scalars[PREV_DEPTH_NS])
+    before = order["arrived_exch_ns"] - (st.scalars[LAST_DEPTH_NS] - interval)
+    if before > 0:
+        order["ahead"] = snap(order["ahead"] + added * (before / interval))
 
 
 @compiled

@@ -43,6 +43,7 @@ IN_SNAPSHOT = 17
 N_TAKEN = 18
 FREE_GUESS = 19
 N_GUESSES = 20
+PUBLISH_NS = 21  # least time between two depth messages: how long changes may wait to be published
 N_SCALARS = 24
 
 ORDER_DTYPE = np.dtype(
@@ -145,7 +146,7 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
     for head, _ in POOLS.values():
         scalars[head] = -1
     scalars[LAST_DEPTH_NS] = scalars[PREV_DEPTH_NS] = NO_KEY
-    scalars[CLOCK_OFFSET_NS] = -NO_KEY
+    scalars[CLOCK_OFFSET_NS] = scalars[PUBLISH_NS] = -NO_KEY
     scalars[PUBLISHED_LEVELS] = published_levels
     scalars[QUEUE_MODEL] = queue_model
     scalars[FEED_LIVE] = 1
