@@ -35,7 +35,7 @@ class OrderStore:
         self._settings = settings
         self._orders: dict[int, Order] = {}
         self._accounts: dict[str, _AccountIndex] = {}
-        self._fills_by_order: dict[int, deque[Fill]] = {}
+        self._fills_by_order: dict[int, list[Fill]] = {}
         self._closed: deque[int] = deque()
         self._fills: deque[Fill] = deque()
 
@@ -64,7 +64,7 @@ class OrderStore:
     def add_fill(self, fill: Fill) -> None:
         self._fills.append(fill)
         self._accounts[fill.account].fills.append(fill)
-        self._fills_by_order.setdefault(fill.order_id, deque()).append(fill)
+        self._fills_by_order.setdefault(fill.order_id, []).append(fill)
         if len(self._fills) > self._settings.fills_max:
             self._forget_fill(self._fills.popleft())
 
@@ -79,7 +79,7 @@ class OrderStore:
         # The oldest of all is also the oldest of its account and of its order.
         self._accounts[fill.account].fills.popleft()
         of_order = self._fills_by_order[fill.order_id]
-        of_order.popleft()
+        of_order.pop(0)
         if not of_order:
             del self._fills_by_order[fill.order_id]
 

@@ -11,7 +11,7 @@ NS_PER_MINUTE = 60 * 10**9
 class VenueSettings:
     """Settings of one venue.
 
-    Memory is bounded by the `*_max` limits: about 1 kB per remembered order and 0.6 kB per fill. What is
+    Memory is bounded by the `*_max` limits: about 0.6 kB per remembered order and 0.9 kB per fill. What is
     forgotten here is still in the journal.
     """
 
