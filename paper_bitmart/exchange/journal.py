@@ -94,6 +94,8 @@ class Journal:
         JournalForeign: the file there is no journal, or of another schema version.
         JournalCorrupt: it is a journal, but damaged.
         JournalError: the directory cannot be created or the file not opened.
+
+    Cost: opening reads the whole file once, to find damage before it is relied upon.
     """
 
     def __init__(self, directory: Path | str, *, synchronous: Synchronous = Synchronous.NORMAL) -> None:

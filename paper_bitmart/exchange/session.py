@@ -16,6 +16,7 @@ from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.clock import Clock
 from paper_bitmart.exchange.events import Event
+from paper_bitmart.exchange.inbox import InboxFull
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.line import LineFull
 from paper_bitmart.exchange.orders import NewOrder
@@ -71,6 +72,7 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._stop_clock: Callable[[], None] = lambda: None
         self._open = False
+        self._closed = False
 
     # --- what is there ---
 
@@ -115,7 +117,7 @@ class Session:
         Raises:
             RuntimeError: it was started before.
         """
-        if self._tasks:
+        if self._tasks or self._closed:
             raise RuntimeError("a session starts once")
         self._stop_clock = self.clock.on_change(self._wake.set)
         self._open = True
@@ -132,15 +134,15 @@ class Session:
         Raises:
             JournalError: what had arrived could not be journaled, nor the journal be read.
         """
-        if not self._open:
+        if self._closed:
             return
-        self._open = False
+        self._closed, self._open = True, False
         self._stop_clock()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            if self.failure is None:
+            if self._tasks and self.failure is None:
                 self._wheel.finish(self.clock.now_ns())
         finally:
             self._refuse_waiting(SESSION_CLOSED)
@@ -315,6 +317,8 @@ class Session:
             # The market is gone, the exchange is not: cancels and queries go on working.
             LOG.exception("source %s failed", self.source.name)
             self.source_failure = error
+            if isinstance(error, InboxFull):
+                self._wheel.inbox.clear()
             now_ns = self.clock.now_ns()
             for symbol, view in self.views.items():
                 self._emit(symbol, closing_event(now_ns, view.exch_ns))

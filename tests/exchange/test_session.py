@@ -24,6 +24,7 @@ from paper_bitmart.bitmart.enums import Role, Side
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.clock import PlaybackClock, SimulatedClock
 from paper_bitmart.exchange.events import FeedChanged, OrderAccepted, OrderCanceled, OrderFilled
+from paper_bitmart.exchange.inbox import InboxFull
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalCorrupt
 from paper_bitmart.exchange.restart import recover
@@ -388,6 +389,28 @@ async def test_a_source_that_fails_closes_the_feeds_and_cancels_still_work(caplo
         await refused(x.session.submit("alice", limit("buy", 9995, 5)), 50022)
         await x.session.cancel("alice", client_order_id="mine")
         assert "source script failed" in caplog.text
+
+
+async def test_a_source_that_floods_the_session_is_cut_off_and_the_session_lives(caplog):
+    async with exchange() as x:
+        x.session._wheel.inbox.limit = 10
+        flood = np.concatenate([trade(START_NS + n, Side.SELL, 9995, 1) for n in range(11)])
+        with pytest.raises(InboxFull) as caught:
+            x.source.say(flood)
+        x.source.fail(caught.value)
+        await settle()
+        assert x.session.venue.feed_state(SYMBOL) is FeedState.CLOSED
+        assert (x.session.is_open, x.session.source_failure) == (True, caught.value)
+
+
+async def test_a_session_that_never_started_still_releases_the_journal(tmp_path):
+    journal = Journal(tmp_path)
+    session = Session(ScriptedSource(), recover(journal, RULES), SimulatedClock(), journal=journal)
+    await session.close()
+    with Journal(tmp_path) as again:
+        assert again.last_seq is None
+    with pytest.raises(RuntimeError):
+        await session.start()
 
 
 async def test_a_feed_that_is_stale_refuses_orders_until_it_is_live_again():
