@@ -10,7 +10,6 @@ import numpy as np
 from paper_bitmart.matching.core import arrivals, loop, own_orders, state
 from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
-from paper_bitmart.matching.reports import REPORT_DTYPE
 
 MAX_NS = (1 << 63) - 1
 
@@ -34,7 +33,7 @@ class Matcher:
     Args:
         queue_model: how unexplained drops of a level are split between ahead and behind.
         window_ticks: width of the tick-indexed part of the book, a multiple of 64; speed only, never results.
-        published_levels: levels a side that the source publishes (BitMart's increase100: 100); 0 = all of them.
+        published_levels: levels a side that the source publishes (BitMart's increase100: 100); 0 = all.
     """
 
     def __init__(
@@ -215,6 +214,3 @@ class Matcher:
             if len(getattr(st, name)) <= size:
                 st = state.grow_pool(st, name, 2 * size)
         self._state = st
-
-
-assert REPORT_DTYPE.itemsize % 8 == 0

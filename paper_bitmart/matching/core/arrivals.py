@@ -1,6 +1,6 @@
 """A new order meets the book: what it takes, whom of its own account it meets, where it comes to rest."""
 
-from paper_bitmart.matching.core.book import count_levels, level_size, next_key, worst_key
+from paper_bitmart.matching.core.book import is_unpublished, level_size, next_key
 from paper_bitmart.matching.core.compiled import compiled
 from paper_bitmart.matching.core.fills import report
 from paper_bitmart.matching.core.own_orders import (
@@ -15,7 +15,6 @@ from paper_bitmart.matching.core.prints import pending_lots
 from paper_bitmart.matching.core.state import (
     CLOCK_OFFSET_NS,
     NO_KEY,
-    PUBLISHED_LEVELS,
     UNKNOWN_AHEAD,
     key_of,
 )
@@ -51,7 +50,7 @@ def arrive(st, order_id, account, side, order_type, price, size, budget, stp, at
     if stopped:
         report(st, CANCEL, STP, 0, order_id, price, leaves, 0, at_ns)
         return -1
-    if order_type == IOC or order_type == MARKET:
+    if order_type in (IOC, MARKET):
         if leaves > 0 or size == 0:
             reason = IOC_REST if order_type == IOC else MARKET_REST
             report(st, CANCEL, reason, 0, order_id, price, leaves, 0, at_ns)
@@ -137,21 +136,20 @@ def take(st, order_id, account, side, limit_key, size, budget, stp, at_ns):
 
 @compiled
 def take_level(st, order_id, account, side, key, leaves, stp, at_ns):
-    """Take what one price offers in FIFO order: others' lots ahead of an own order, the own order, the rest."""
+    """Take what one price offers in FIFO order: others' lots ahead of an own order, that order, the rest."""
     other = 1 - side
     slot = first_own_order(st, other, key, account)
-    taken_here = 0
     while slot >= 0 and leaves > 0:
         order = st.orders[slot]
         after = order["next"]
         while after >= 0 and st.orders[after]["account"] != account:
             after = st.orders[after]["next"]
-        ahead = int(order["ahead"]) - taken_here
+        # The account used the front of the queue; what printed is off `ahead` already.
+        used = taken_by(st, order["own_level"], account)
+        ahead = int(order["ahead"]) - max(0, used - pending_lots(st, other, key))
         lots = min(leaves, ahead)
         if lots > 0:
-            lots = take_displayed(st, order_id, account, other, key, lots, leaves, at_ns)
-            taken_here += lots
-            leaves -= lots
+            leaves -= take_displayed(st, order_id, account, other, key, lots, leaves, at_ns)
         if leaves > 0:
             leaves, stopped = meet_own_order(st, order_id, slot, leaves, stp, at_ns)
             if stopped:
@@ -193,7 +191,7 @@ def meet_own_order(st, order_id, slot, leaves, stp, at_ns):
         if order["leaves"] == 0:
             remove_order(st, slot)
         return leaves - lots, False
-    if stp == STP_CANCEL_MAKER or stp == STP_CANCEL_BOTH:
+    if stp in (STP_CANCEL_MAKER, STP_CANCEL_BOTH):
         report(st, CANCEL, STP, 0, order["order_id"], order["price"], order["leaves"], 0, at_ns)
         remove_order(st, slot)
     return leaves, stp != STP_CANCEL_MAKER
@@ -205,7 +203,8 @@ def rest(st, order_id, account, side, price, leaves, at_ns):
     key = key_of(side, price)
     own_level = ensure_own_level(st, side, price)
     ahead = queue_at_arrival(st, side, key)
-    st.own_levels[own_level]["left_window"] = 1 if ahead == UNKNOWN_AHEAD else 0
+    if ahead == UNKNOWN_AHEAD:
+        st.own_levels[own_level]["left_window"] = 1
     exch_ns = at_ns - st.scalars[CLOCK_OFFSET_NS]
     slot = append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns)
     row = report(st, REST, 0, 0, order_id, price, leaves, leaves, at_ns)
@@ -217,8 +216,6 @@ def rest(st, order_id, account, side, price, leaves, at_ns):
 @compiled
 def queue_at_arrival(st, side, key):
     """Lots of others ahead of an order that joins a price now; UNKNOWN_AHEAD where nothing is published."""
-    lots = level_size(st, side, abs(key))
-    published = st.scalars[PUBLISHED_LEVELS]
-    if lots == 0 and published > 0 and key < worst_key(st, side) and count_levels(st, side) >= published:
+    if is_unpublished(st, side, key):
         return UNKNOWN_AHEAD
-    return float(max(0, lots - pending_lots(st, side, key)))
+    return float(max(0, level_size(st, side, abs(key)) - pending_lots(st, side, key)))

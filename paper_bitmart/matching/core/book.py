@@ -1,7 +1,7 @@
 """The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
 
 from paper_bitmart.matching.core.compiled import compiled, inlined
-from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, key_of
+from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, PUBLISHED_LEVELS, key_of
 
 
 @inlined
@@ -131,6 +131,18 @@ def count_levels(st, side):
     for block in range(st.occupied.shape[1]):
         n += st.occupied[side, block]
     return n
+
+
+@compiled
+def is_unpublished(st, side, key):
+    """Is a price beyond the worst level of a full published window, where the source says nothing?"""
+    published = st.scalars[PUBLISHED_LEVELS]
+    return (
+        published > 0
+        and key < worst_key(st, side)
+        and count_levels(st, side) >= published
+        and level_size(st, side, abs(key)) == 0
+    )
 
 
 @compiled

@@ -5,7 +5,7 @@ T; those prints have moved our queues already, so only the rest of a level's cha
 print explains is a cancel, which the queue model splits; a rise stands behind us.
 """
 
-from paper_bitmart.matching.core.book import level_size, set_level, worst_key
+from paper_bitmart.matching.core.book import is_unpublished, level_size, set_level
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
 from paper_bitmart.matching.core.guessed_orders import (
@@ -156,16 +156,14 @@ def update_guesses(st, level, printed, expected, lots):
 def split_cancel(st, slot, expected, cancelled):
     """Let the queue model say how much of a cancel stood ahead of an order."""
     order = st.orders[slot]
-    ahead = order["ahead"]
-    behind = expected - ahead
-    if st.scalars[QUEUE_MODEL] == ORDER_LIST and behind > 0.0:
+    same_size = 0
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
         level = st.own_levels[order["own_level"]]
-        behind += (st.params[1] - 1.0) * lots_of_size_behind(st, level, cancelled, order["joined_stamp"])
-        share = ahead / (ahead + st.params[0] * behind)
-        lots = min(max(cancelled * share, cancelled - (expected - ahead)), min(ahead, float(cancelled)))
-        lots = snap(lots)
-    else:
-        lots = cancelled_ahead(st.scalars[QUEUE_MODEL], st.params, ahead, behind, float(cancelled))
+        same_size = lots_of_size_behind(st, level, cancelled, order["joined_stamp"])
+    behind = expected - order["ahead"]
+    lots = cancelled_ahead(
+        st.scalars[QUEUE_MODEL], st.params, order["ahead"], behind, float(cancelled), float(same_size)
+    )
     order["ahead"] -= lots
     order["cancelled_ahead"] += lots
     order["last_cancelled_ahead"] = lots
@@ -211,16 +209,14 @@ def end_snapshot(st, event):
     st.scalars[N_PENDING] = 0
     for side in range(2):
         fill_passed_orders(st, event, side)
-        worst = worst_key(st, side)
         j = st.n_own[side] - 1
         while j >= 0:
             own_level = st.own_slots[side, j]
             level = st.own_levels[own_level]
-            price = abs(level["key"])
-            lots = level_size(st, side, price)
+            lots = level_size(st, side, abs(level["key"]))
             level["included_lots"] = 0
             level["unexplained_lots"] = 0
-            unpublished = lots == 0 and level["key"] < worst and st.scalars[PUBLISHED_LEVELS] > 0
+            unpublished = is_unpublished(st, side, level["key"])
             level["left_window"] = 1 if unpublished else 0
             if not unpublished:
                 level["known_lots"] = lots
@@ -239,7 +235,10 @@ def end_snapshot(st, event):
 
 @compiled
 def fill_passed_orders(st, event, side):
-    """After a gap: orders that the market passed fill whole at their own price; a quote at the price fills up to size."""
+    """After a gap: orders that the market passed fill whole, at their own price.
+
+    A quote at an order's very price fills it up to the quote's size.
+    """
     other = 1 - side
     if st.best[other] == NO_KEY:
         return

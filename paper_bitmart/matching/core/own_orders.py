@@ -157,7 +157,10 @@ def taken_by(st, own_level, account):
 
 @compiled
 def use_up(st, side, price, account, total_lots):
-    """Note that an account has now used `total_lots` of a displayed level. Needs one free own level and taken slot."""
+    """Note that an account has now used `total_lots` of a displayed level.
+
+    Needs one free own level and one free taken slot.
+    """
     own_level = ensure_own_level(st, side, price)
     level = st.own_levels[own_level]
     i = level["taken_head"]

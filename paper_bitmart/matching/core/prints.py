@@ -167,7 +167,7 @@ def eat(st, event, slot):
     order["traded_ahead"] += ahead - order["ahead"]
     if happened_before(event, order):
         return
-    take = min(order["leaves"], int(math.floor(left - ahead + 0.5)))
+    take = min(order["leaves"], math.floor(left - ahead + 0.5))
     if take > 0:
         st.account_spent[account] += take
         fill_resting(st, slot, take, PRINT_AT_PRICE, event, ahead)

@@ -14,15 +14,17 @@ CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST = 0, 1, 2, 3, 4
 
 
 @compiled
-def share_ahead(model, params, ahead, behind):
-    """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1.
+def share_ahead(model, params, ahead, behind, same_size_behind):
+    """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1. A, B: lots ahead and behind.
 
     conservative: 0, everything leaves from behind first.
     proportional: A / (A + B).
     power: A^n / (A^n + B^n), n = params[0].
     log: ln(1 + A) / (ln(1 + A) + ln(1 + B)).
-    order_list, for drops that match no guessed order: (A / (A + B))^n, n = params[0].
     backweighted: 1 - ln(1 + B/u) / ln(1 + (A + B)/u), u = params[0] lots: one order's usual size.
+    order_list: A / (A + w (B + (m - 1) S)), w = params[0]: how much likelier a lot behind is to be cancelled
+    than one ahead; S: lots of guessed orders behind of exactly the cancelled size, which weigh m = params[1]
+    times as much.
     """
     if ahead <= 0.0:
         return 0.0
@@ -39,15 +41,15 @@ def share_ahead(model, params, ahead, behind):
         a, b = math.log(1.0 + ahead), math.log(1.0 + behind)
         return a / (a + b)
     if model == ORDER_LIST:
-        return ahead / (ahead + params[0] * behind)
+        return ahead / (ahead + params[0] * (behind + (params[1] - 1.0) * same_size_behind))
     u = params[0]
     return 1.0 - math.log(1.0 + behind / u) / math.log(1.0 + (ahead + behind) / u)
 
 
 @compiled
-def cancelled_ahead(model, params, ahead, behind, cancelled):
+def cancelled_ahead(model, params, ahead, behind, cancelled, same_size_behind):
     """Lots of `cancelled` that left from ahead, within the bounds every model must respect."""
     behind = max(behind, 0.0)
-    lots = cancelled * share_ahead(model, params, ahead, behind)
+    lots = cancelled * share_ahead(model, params, ahead, behind, same_size_behind)
     lots = max(lots, cancelled - behind)
     return snap(min(lots, min(ahead, cancelled)))
