@@ -192,7 +192,7 @@ class Matcher:
         own = int(st.n_own.sum()) + levels + 1
         need = {
             "pending": int(scalars[state.N_PENDING]) + 1,
-            "reports": int(scalars[state.N_REPORTS]) + 2 * active + levels,
+            "reports": int(scalars[state.N_REPORTS]) + 3 * active + levels,
             "own_keys": own,
             "own_slots": own,
             "touched": own,

@@ -29,7 +29,7 @@ class Evidence(IntEnum):
     OPPOSITE_QUOTE = 4
     """An opposite quote stood at or through our price."""
     OPPOSITE_PRINT = 5
-    """A print by an aggressor of our own side at or through our price: the quote it hit had to meet us first."""
+    """A print by an aggressor of our own side at or through our price: the quote it hit met us first."""
     MARKET_PASSED = 6
     """After a feed gap the market stood beyond our price."""
     SELF_TRADE = 7

@@ -205,7 +205,6 @@ def recenter(st):
     scratch_keys, scratch_sizes = st.scratch_keys, st.scratch_sizes
     width = st.sizes.shape[1]
     base = centred_base(st)
-    old_base = st.scalars[BASE_TICK]
     for side in range(2):
         n = gather_levels(st, side)
         st.n_far[side] = 0

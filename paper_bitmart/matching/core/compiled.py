@@ -34,11 +34,12 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
-    """Compile `function` on first call, or load it from the cache; under NUMBA_DISABLE_JIT=1 leave it as it is.
+    """Compile `function` on first call, or load it from the cache; leave it as it is without JIT.
 
     `_nrt=False`: the core allocates nothing, so numba need not count references to the State's arrays.
     """
-    dispatcher = njit(cache=True, _nrt=False, **options)(function)
+    settings: dict[str, Any] = {"cache": True, "_nrt": False, **options}
+    dispatcher: Any = njit(**settings)(function)
     if dispatcher is not function:
         dispatcher._cache._cache_file._source_stamp = SOURCES_STAMP
     return dispatcher

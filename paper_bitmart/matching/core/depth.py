@@ -27,7 +27,6 @@ from paper_bitmart.matching.core.state import (
     NO_KEY,
     PREV_DEPTH_NS,
     PUBLISH_NS,
-    PUBLISHED_LEVELS,
     QUEUE_MODEL,
     UNKNOWN_AHEAD,
     key_of,

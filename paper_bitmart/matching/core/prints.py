@@ -12,6 +12,7 @@ from paper_bitmart.matching.core.state import (
     LAST_DEPTH_NS,
     N_PENDING,
     PRINT_STAMP,
+    UNKNOWN_AHEAD,
     key_of,
     snap,
 )
@@ -79,8 +80,11 @@ def print_through(st, event, side, key):
 def meet_opposite_print(st, event, hit_side):
     """The quote that this aggressor hit stood at or through our price, across the spread: it meets us first.
 
-    Lots of that quote that an account had used up already cannot fill it again.
+    Lots of that quote that an account had used up already cannot fill it again. A late print fills nothing:
+    the depth message that includes it has shown that quote, or its absence, to our orders already.
     """
+    if event["exch_ns"] < st.scalars[LAST_DEPTH_NS]:
+        return
     side, price = 1 - hit_side, event["price_ticks"]
     key = key_of(side, price)
     j = st.n_own[side] - 1
@@ -162,6 +166,8 @@ def eat(st, event, slot):
     order = st.orders[slot]
     account = order["account"]
     ahead = order["ahead"]
+    if ahead >= UNKNOWN_AHEAD:
+        return
     left = budget_left(st, account, event["size_lots"])
     order["ahead"] = max(0.0, ahead - left)
     order["traded_ahead"] += ahead - order["ahead"]
