@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from paper_bitmart.bitmart.decoding import MessageError
 from paper_bitmart.bitmart.rules import SymbolRules, load_rules
 from paper_bitmart.feed.capture import CaptureError, CaptureReader, RawMessage
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.mirror import DepthSource, Mirror
 from paper_bitmart.feed.mirror_counters import MirrorCounters
-from paper_bitmart.feed.pushes import DISCONNECTED, BadMessage, Push, PushKind, decode_push
+from paper_bitmart.feed.pushes import DISCONNECTED, Push, PushKind, decode_push
 
 RulesOrPath = Mapping[str, SymbolRules] | Path | str
 
@@ -137,7 +138,7 @@ class CaptureConverter:
                 found = self.mirrors.get(symbol) or self._mirror(symbol, raw.line)
                 if found is not None:
                     self._accept(found, raw, push)
-        except BadMessage as error:
+        except MessageError as error:
             raise CaptureError(self.path, raw.line, error.why, error.field) from error
 
     def take(self) -> dict[str, np.ndarray]:

@@ -13,12 +13,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from paper_bitmart.bitmart.decimals import plain
+from paper_bitmart.bitmart.decoding import MessageError
+from paper_bitmart.bitmart.public_messages import Depth, DepthChange, Trade
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.capture import CaptureError, CaptureReader
 from paper_bitmart.feed.convert import CapturedMarket, CaptureReport, RulesOrPath, load_capture
 from paper_bitmart.feed.events import BID, Flag, Kind
 from paper_bitmart.feed.playback import book_after
-from paper_bitmart.feed.pushes import BadMessage, BboItem, DepthItem, Item, TradeItem, decode_push
+from paper_bitmart.feed.pushes import Item, decode_push
 
 SYMBOLS_MAX = 10_000
 _PLAIN_NUMBER = re.compile(r"\d+(?:\.(\d*?)0*)?")
@@ -168,7 +170,7 @@ def infer_rules(path: Path | str) -> dict[str, SymbolRules]:
                 symbol = item.symbol
                 price_decimals[symbol] = max(price_decimals[symbol], *map(_decimals, prices), 0)
                 size_decimals[symbol] = max(size_decimals[symbol], *map(_decimals, sizes), 0)
-        except BadMessage as error:
+        except MessageError as error:
             raise CaptureError(path, raw.line, error.why, error.field) from error
         if len(price_decimals) > SYMBOLS_MAX:
             raise CaptureError(path, raw.line, f"more than {SYMBOLS_MAX} symbols", "data.symbol")
@@ -195,19 +197,18 @@ def _rules_of(symbol: str, price_decimals: int, size_decimals: int) -> SymbolRul
 
 def _texts(item: Item) -> tuple[list[str], list[str]]:
     """Price and size texts of one item."""
-    if isinstance(item, DepthItem):
+    if isinstance(item, Depth | DepthChange):
         pairs = list(chain(item.bids, item.asks))
         return [price for price, _ in pairs], [size for _, size in pairs]
-    if isinstance(item, TradeItem):
+    if isinstance(item, Trade):
         return [item.price], [item.size]
-    assert isinstance(item, BboItem)
     return [item.bid_px, item.ask_px], [item.bid_sz, item.ask_sz]
 
 
 def _decimals(text: str) -> int:
     found = _PLAIN_NUMBER.fullmatch(text)
     if found is None:
-        raise BadMessage("data", f"{text[:40]!r} is not a plain decimal number")
+        raise MessageError("data", f"{text[:40]!r} is not a plain decimal number")
     return len(found.group(1) or "")
 
 

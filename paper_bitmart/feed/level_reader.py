@@ -3,14 +3,17 @@
 from collections.abc import Callable
 
 from paper_bitmart.bitmart.decimals import BadNumber, NotAMultiple
+from paper_bitmart.bitmart.decoding import MessageError
+from paper_bitmart.bitmart.public_messages import Levels
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.levels import Level
-from paper_bitmart.feed.pushes import LEVELS_PER_SIDE_MAX, MS_T_MAX, BadMessage, Levels
 
 TEXTS_REMEMBERED_MAX = 65_536
+LEVELS_PER_SIDE_MAX = 5_000
+MS_T_MAX = (2**63 - 1) // 10**6
 
 
-class RepeatedPrice(BadMessage):
+class RepeatedPrice(MessageError):
     """One side of one message names a price twice: its meaning depends on an order nobody promised."""
 
 
@@ -36,9 +39,9 @@ class LevelReader:
         self._lots = _Memo(rules.size_lots)
 
     def levels(self, texts: Levels, field: str) -> list[Level]:
-        """Raises BadMessage: off tick or lot, not a number, price 0, too many; RepeatedPrice."""
+        """Raises MessageError: off tick or lot, not a number, price 0, too many; RepeatedPrice."""
         if len(texts) > LEVELS_PER_SIDE_MAX:
-            raise BadMessage(field, f"{len(texts)} levels, the limit is {LEVELS_PER_SIDE_MAX}")
+            raise MessageError(field, f"{len(texts)} levels, the limit is {LEVELS_PER_SIDE_MAX}")
         ticks, lots = self._ticks, self._lots
         try:
             levels = [(ticks[price], lots[size]) for price, size in texts]
@@ -51,18 +54,18 @@ class LevelReader:
         if len(prices) != len(levels):
             raise RepeatedPrice(field, "a price appears twice")
         if 0 in prices:
-            raise BadMessage(field, "a price is 0")
+            raise MessageError(field, "a price is 0")
         return levels
 
     def price(self, text: str, field: str) -> int:
-        """Ticks; raises BadMessage unless a positive multiple of the tick."""
+        """Ticks; raises MessageError unless a positive multiple of the tick."""
         ticks = _units(self._ticks, text, field)
         if ticks == 0:
-            raise BadMessage(field, "price is 0")
+            raise MessageError(field, "price is 0")
         return ticks
 
     def size(self, text: str, field: str) -> int:
-        """Lots; raises BadMessage unless a multiple of the lot, 0 included."""
+        """Lots; raises MessageError unless a multiple of the lot, 0 included."""
         return _units(self._lots, text, field)
 
 
@@ -70,11 +73,11 @@ def _units(memo: _Memo, text: str, field: str) -> int:
     try:
         return memo[text]
     except (BadNumber, NotAMultiple) as error:
-        raise BadMessage(field, str(error)) from error
+        raise MessageError(field, str(error)) from error
 
 
 def exchange_ns(ms_t: int, field: str) -> int:
-    """`ms_t` as ns since 1970; raises BadMessage outside int64."""
+    """`ms_t` as ns since 1970; raises MessageError outside int64."""
     if not 0 <= ms_t <= MS_T_MAX:
-        raise BadMessage(field, f"{ms_t} is not milliseconds since 1970")
+        raise MessageError(field, f"{ms_t} is not milliseconds since 1970")
     return ms_t * 1_000_000

@@ -13,6 +13,10 @@ States, and what leads to them:
 Outside LIVE no LEVEL, TRADE or BBO event leaves the mirror. Entering LIVE writes the whole book as
 SNAPSHOT_BEGIN, LEVEL..., SNAPSHOT_END, then FEED_STATE LIVE.
 
+One thing BitMart's protocol cannot tell: an empty update of version + 1 is a change outside the published
+window; if the update of that version was lost, a sign of life looks just the same. TCP does not lose
+single messages, so the former is assumed.
+
 Source: protocol reference 7.1 (BitMart's rules) and 7.2 (what a careful mirror adds).
 """
 
@@ -21,23 +25,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 from sortedcontainers import SortedDict
 
+from paper_bitmart.bitmart.decoding import MessageError
+from paper_bitmart.bitmart.public_messages import BookTicker, Depth, DepthChange, Trade
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.event_buffer import PACK_EVENT, EventBuffer
-from paper_bitmart.feed.events import ASK, BID, BUY, SELL, FeedState, Flag, Kind
+from paper_bitmart.feed.events import ASK, BID, FeedState, Flag, Kind
 from paper_bitmart.feed.level_reader import LevelReader, RepeatedPrice, exchange_ns
 from paper_bitmart.feed.levels import Level, LevelChange, apply_levels, best_of
 from paper_bitmart.feed.mirror_counters import MirrorCounters
-from paper_bitmart.feed.pushes import (
-    DISCONNECTED,
-    TRADES_PER_MESSAGE_MAX,
-    BadMessage,
-    BboItem,
-    DepthItem,
-    Push,
-    PushKind,
-    TradeItem,
-    decode_push,
-)
+from paper_bitmart.feed.pushes import DISCONNECTED, Push, PushKind, decode_push
 
 DepthSource = Literal["increase100", "depth50", "auto"]
 
@@ -45,10 +41,10 @@ MAX_AGE_NS = 30_000_000_000
 """BitMart sends a sign of life about every 10 s (reference 7.3); three missing ones are silence."""
 HELD_UPDATES_MAX = 1024
 BOOK_LEVELS_MAX = 10_000
+TRADES_PER_MESSAGE_MAX = 100_000
 THIN_LEVELS = 20
 THIN_REQUEST_EVERY_NS = 30_000_000_000
 WINDOWS = {PushKind.INCREMENT: 100, PushKind.FULL_DEPTH: 50}
-_SIDE_OF_TRADE = {"buy": BUY, "sell": SELL}
 _LEVEL, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.TRADE), int(Kind.BBO)
 
 
@@ -67,7 +63,7 @@ class Mirror:
         source: `increase100` mirrors the incremental channel; `depth50` mirrors the full top 50, whose
             differences become LEVEL events; `auto` takes increase100 as soon as it appears, else depth50.
         max_age_ns: content older than this is STALE (see `tick`); None never is.
-        strict: raise BadMessage instead of counting it and treating it as a gap: for recordings, where
+        strict: raise MessageError instead of counting it and treating it as a gap: for recordings, where
             a bad message means a wrong rules file or a damaged file.
 
     Attributes:
@@ -126,7 +122,7 @@ class Mirror:
             (n,) EVENT_DTYPE, all with this `recv_ns`; n may be 0.
 
         Raises:
-            BadMessage: only when `strict`; the book did not change.
+            MessageError: only when `strict`; the book did not change.
             ValueError: `recv_ns` went back.
         """
         self.accept(message, recv_ns, seq)
@@ -137,7 +133,7 @@ class Mirror:
         self._advance(recv_ns, seq)
         try:
             push = decode_push(message) if isinstance(message, bytes) else message
-        except BadMessage as error:
+        except MessageError as error:
             # It may have been a depth message, and nobody can tell now.
             self._bad(error, breaks_book=True)
             return
@@ -202,18 +198,18 @@ class Mirror:
 
     def _accept_item(self, kind: PushKind, item: object, i: int) -> None:
         try:
-            if isinstance(item, TradeItem):
+            if isinstance(item, Trade):
                 self._trade(item, i)
-            elif isinstance(item, BboItem):
+            elif isinstance(item, BookTicker):
                 self._bbo(item, i)
-            elif isinstance(item, DepthItem) and self._is_mirrored(kind):
+            elif isinstance(item, Depth | DepthChange) and self._is_mirrored(kind):
                 self._depth_item(item, i)
             else:
                 self.counters.ignored += 1
         except RepeatedPrice as error:
             self._bad(error, breaks_book=True, strict=False)
-        except BadMessage as error:
-            self._bad(error, breaks_book=isinstance(item, DepthItem))
+        except MessageError as error:
+            self._bad(error, breaks_book=isinstance(item, Depth | DepthChange))
 
     def _is_mirrored(self, kind: PushKind) -> bool:
         if self._undecided:
@@ -226,25 +222,22 @@ class Mirror:
 
     # Depth
 
-    def _depth_item(self, item: DepthItem, i: int) -> None:
+    def _depth_item(self, item: Depth | DepthChange, i: int) -> None:
         where = f"data[{i}]"
         update = _Update(
-            item.version,
+            item.version if isinstance(item, DepthChange) else -1,
             exchange_ns(item.ms_t, f"{where}.ms_t"),
             self._reader.levels(item.bids, f"{where}.bids"),
             self._reader.levels(item.asks, f"{where}.asks"),
         )
-        if self._depth is PushKind.FULL_DEPTH:
+        if isinstance(item, Depth):
             self._full_depth(update)
-            return
-        if item.version < 0:
-            raise BadMessage(f"{where}.version", f"expected a version from 0 on, got {item.version}")
-        if item.type == "snapshot":
+        elif item.version < 0:
+            raise MessageError(f"{where}.version", f"expected a version from 0 on, got {item.version}")
+        elif item.type == "snapshot":
             self._snapshot(update)
-        elif item.type == "update":
-            self._update(update)
         else:
-            raise BadMessage(f"{where}.type", f"expected snapshot or update, got {item.type[:40]!r}")
+            self._update(update)
 
     def _update(self, update: _Update) -> None:
         if self.state is FeedState.CLOSED:
@@ -382,25 +375,24 @@ class Mirror:
 
     # Trades and best prices
 
-    def _trade(self, item: TradeItem, i: int) -> None:
+    def _trade(self, item: Trade, i: int) -> None:
         where = f"data[{i}]"
         if i >= TRADES_PER_MESSAGE_MAX:
-            raise BadMessage(where, f"more than {TRADES_PER_MESSAGE_MAX} trades in a message")
+            raise MessageError(where, f"more than {TRADES_PER_MESSAGE_MAX} trades in a message")
         price = self._reader.price(item.price, f"{where}.price")
         size = self._reader.size(item.size, f"{where}.size")
-        side = _SIDE_OF_TRADE.get(item.side)
-        if side is None:
-            raise BadMessage(f"{where}.side", f"expected buy or sell, got {item.side[:40]!r}")
         if size == 0:
-            raise BadMessage(f"{where}.size", "a trade of size 0")
+            raise MessageError(f"{where}.size", "a trade of size 0")
         exch_ns = exchange_ns(item.ms_t, f"{where}.ms_t")
         if self.state is not FeedState.LIVE:
             self.counters.trades_dropped += 1
             return
         self.counters.trades += 1
-        self._out.data += PACK_EVENT(self._recv_ns, exch_ns, price, size, self._seq, 0, _TRADE, side)
+        self._out.data += PACK_EVENT(
+            self._recv_ns, exch_ns, price, size, self._seq, 0, _TRADE, item.side.code
+        )
 
-    def _bbo(self, item: BboItem, i: int) -> None:
+    def _bbo(self, item: BookTicker, i: int) -> None:
         where = f"data[{i}]"
         read = self._reader
         bid = read.price(item.bid_px, f"{where}.bid_px"), read.size(item.bid_sz, f"{where}.bid_sz")
@@ -425,7 +417,7 @@ class Mirror:
         self.wants_snapshot = True
         self.requests += 1
 
-    def _bad(self, error: BadMessage, *, breaks_book: bool, strict: bool = True) -> None:
+    def _bad(self, error: MessageError, *, breaks_book: bool, strict: bool = True) -> None:
         if strict and self._strict:
             raise error
         self.counters.bad += 1

@@ -4,11 +4,16 @@
 2. The book that a consumer adds up from the events is the mirror's book; outside LIVE it gets no market.
 3. A level that still exists beyond the window is never told as emptied, nor one from there as new.
 4. On a network that works again the mirror becomes LIVE at the venue's newest version.
+
+Left out, because the protocol cannot tell: a sign of life after the loss of the very update whose version it
+repeats looks like an empty update. So signs of life reach only a mirror that has the newest version.
 """
 
+import os
 from collections import deque
 
 from feed_messages import RULES, snapshot, trade, trades, update
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -110,7 +115,8 @@ class MirrorAgainstTruth(RuleBasedStateMachine):
     @rule(message=st.sampled_from(["sign of life", "trades", "snapshot"]))
     def something_else(self, message):
         if message == "sign of life":
-            self.send(update(self.venue.version))
+            if self.mirror.state is not FeedState.SYNCING and self.mirror.version == self.venue.version:
+                self.consume(self.mirror.receive(update(self.venue.version), self.tick()))
         elif message == "trades":
             self.send(trades(trade(MID, 1, "buy"), trade(MID, 2, "buy")))
         else:
@@ -226,3 +232,6 @@ class MirrorAgainstTruth(RuleBasedStateMachine):
 
 
 TestMirrorAgainstTruth = MirrorAgainstTruth.TestCase
+# Shrinking a failure takes minutes: ask for it.
+if not os.environ.get("PAPER_BITMART_SHRINK"):
+    TestMirrorAgainstTruth.settings = settings(phases=[Phase.explicit, Phase.generate])

@@ -1,56 +1,39 @@
 import pytest
+from feed_messages import SYMBOL, best, depth50, push, snapshot, trade, trades
 
-from paper_bitmart.feed.pushes import BadMessage, PushKind, UnknownTable, decode_push
+from paper_bitmart.bitmart.decoding import MessageError
+from paper_bitmart.feed.pushes import DISCONNECTED, PushKind, decode_push
 
 
 @pytest.mark.parametrize(
-    ("payload", "field"),
+    ("payload", "kind"),
     [
-        (b"", ""),
-        (b"[]", ""),
-        (b"{}", ""),
-        (b'{"table":5}', "table"),
-        (b'{"table":"spot/trade"}', "data"),
-        (b'{"table":"spot/trade","data":{}}', "data"),
-        (b'{"table":"spot/trade","data":[{"symbol":"A_B"}]}', "data[0]"),
-        (b'{"table":"spot/trade","data":[{"symbol":"A_B","price":1.5}]}', "data[0].price"),
-        (
-            b'{"table":"spot/depth50","data":[{"symbol":"A_B","asks":[["1","2"],["1",2]],"bids":[],"ms_t":1}]}',
-            "data[0].asks[1][1]",
-        ),
-        (
-            b'{"table":"spot/depth50","data":[{"symbol":"A_B","asks":[["1"]],"bids":[],"ms_t":1}]}',
-            "data[0].asks[0]",
-        ),
-        (
-            b'{"table":"spot/depth50","data":[{"symbol":"A_B","asks":[],"bids":[],"ms_t":"1"}]}',
-            "data[0].ms_t",
-        ),
+        (snapshot(1, [(1, 1)]), PushKind.INCREMENT),
+        (depth50([(1, 1)]), PushKind.FULL_DEPTH),
+        (trades(trade(1, 1)), PushKind.TRADE),
+        (best((1, 1), (2, 1)), PushKind.BBO),
     ],
 )
-def test_a_bad_message_names_its_field(payload, field):
-    with pytest.raises(BadMessage) as caught:
+def test_channels_of_the_market_are_told_apart_and_keep_their_items(payload, kind):
+    decoded = decode_push(payload)
+    assert (decoded.kind, decoded.name) == (kind, kind.value)
+    assert [item.symbol for item in decoded.items] == [SYMBOL]
+
+
+def test_a_known_channel_outside_the_mirror_is_ignored_by_name():
+    payload = push("spot/kline1M", {"symbol": SYMBOL, "candle": [60, "1", "1", "1", "1", "1"]})
+    assert decode_push(payload) == (PushKind.IGNORED, "spot/kline1M", [], "")
+
+
+def test_acknowledgements_errors_and_marks_are_control_messages():
+    ack = decode_push(b'{"event":"subscribe","topic":"spot/trade:A_B"}')
+    assert (ack.kind, ack.name, ack.error) == (PushKind.CONTROL, "subscribe", "")
+    error = decode_push(b'{"event":"subscribe","errorCode":"92001","errorMessage":"Invalid symbol param"}')
+    assert error.error == "92001 Invalid symbol param"
+    assert decode_push(b'{"event":"paper/disconnected"}').name == DISCONNECTED
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"pong", push("spot/depth7"), push("spot/trade", {})])
+def test_anything_else_is_no_message(payload):
+    with pytest.raises(MessageError):
         decode_push(payload)
-    assert caught.value.field == field
-
-
-@pytest.mark.parametrize("table", ["spot/depth100", "futures/trade", "spot/kline7X", "spot/user/o", "x" * 99])
-def test_a_table_that_bitmart_does_not_have_is_refused(table):
-    with pytest.raises(UnknownTable):
-        decode_push(b'{"table":"%b","data":[]}' % table.encode())
-
-
-@pytest.mark.parametrize(
-    "table",
-    ["spot/ticker", "spot/depth5", "spot/depth20", "spot/kline1m", "spot/kline1M", "spot/kline4H",
-     "spot/user/order", "spot/user/orders", "spot/user/balance"],
-)  # fmt: skip
-def test_known_channels_outside_the_mirror_are_ignored_whatever_they_carry(table):
-    push = decode_push(b'{"table":"%b","data":[{"ms_t":"5","price":7}]}' % table.encode())
-    assert (push.kind, push.name, push.items) == (PushKind.IGNORED, table, [])
-
-
-def test_acknowledgements_and_errors_are_control_messages():
-    assert decode_push(b'{"event":"subscribe","topic":"spot/trade:A_B"}').kind is PushKind.CONTROL
-    push = decode_push(b'{"event":"subscribe","errorCode":"92001","errorMessage":"Invalid symbol param"}')
-    assert push.error == "92001 Invalid symbol param"
