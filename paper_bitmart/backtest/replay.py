@@ -1,10 +1,10 @@
-"""Replay: a recorded market and a list of orders in, what became of each order out; the same bytes every time.
+"""Replay: a recorded market and a list of orders in, what became of each order out; the same every time.
 
     CAPTURE ──> ReplayMarket ─────────┐
     ORDERS ──> latency ──> schedule ──┴──> Venue ──> OUT, journal
 
-The market is played up to each command's arrival, then the command is done: of equal times the market goes first.
-No wall clock and no sleeping; one compiled loop per symbol runs between two commands.
+The market is played up to each command's arrival, then the command is done: of equal times the market goes
+first. No wall clock and no sleeping; one compiled loop per symbol runs between two commands.
 """
 
 import hashlib
@@ -18,7 +18,13 @@ from typing import NamedTuple
 from paper_bitmart.backtest.replay_market import ReplayMarket, load_market
 from paper_bitmart.backtest.replay_orders import OrdersFile, ReplayCommand, load_orders
 from paper_bitmart.backtest.replay_out import ReplayOut, Tally
-from paper_bitmart.backtest.replay_position import Position, ReplayState, ResumeError, load_position, save_position
+from paper_bitmart.backtest.replay_position import (
+    Position,
+    ReplayState,
+    ResumeError,
+    load_position,
+    save_position,
+)
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.rules import SymbolRules, load_rules
 from paper_bitmart.exchange.checks import amount_in_atoms

@@ -71,7 +71,7 @@ class ReplayMarket:
         digest = hashlib.sha256()
         for symbol, array in sorted(self._events.items()):
             digest.update(symbol.encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8))
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     def _time_at(self, symbol: str, index: int) -> int:

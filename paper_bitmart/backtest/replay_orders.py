@@ -12,9 +12,10 @@ import gzip
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
@@ -29,7 +30,7 @@ NULL = msgspec.Raw(b"null")
 
 
 class OrdersError(ValueError):
-    """An ORDERS file cannot be read. Carries `path`, `line` (1-based), `field` ("" for the line) and `why`."""
+    """An ORDERS file cannot be read. Carries `path`, `line` (1-based), `field` ("": the line) and `why`."""
 
     def __init__(self, path: Path | str, line: int, field: str, why: str) -> None:
         super().__init__(f"{path}:{line}" + (f":{field}" if field else "") + f": {why}")
@@ -86,7 +87,7 @@ def load_orders(path: Path | str) -> OrdersFile:
         OSError: the file cannot be read.
     """
     commands = list(_commands(Path(path)))
-    is_sorted = all(a.ts_ns <= b.ts_ns for a, b in zip(commands, commands[1:], strict=False))
+    is_sorted = all(a.ts_ns <= b.ts_ns for a, b in pairwise(commands))
     if not is_sorted:
         commands.sort(key=attrgetter("ts_ns"))
     return OrdersFile(commands, is_sorted)
@@ -104,10 +105,10 @@ def _commands(path: Path) -> Iterator[ReplayCommand]:
             raise OrdersError(path, 0, "", f"compressed data is damaged: {error}") from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO:
     with path.open("rb") as file:
         is_gzip = file.read(2) == GZIP_MAGIC
-    return gzip.open(path, "rb") if is_gzip else path.open("rb")
+    return cast(BinaryIO, gzip.open(path, "rb")) if is_gzip else path.open("rb")
 
 
 def _command(path: Path, number: int, text: bytes) -> ReplayCommand:

@@ -2,11 +2,11 @@
 
     accept         order_id; queue_ahead (lots) if it rests
     reject         code, message, why: BitMart's refusal of a submit; nothing has changed
-    fill           price, size, role, fee, fee_asset, evidence and what it rests on; exch_ts: the venue's stamp
+    fill           price, size, role, fee, fee_asset, evidence with its facts; exch_ts: the venue's stamp
     cancel         source: user, system (post-only that would take, rest of ioc or market) or stp; leaves
     cancel_reject  code, message, why: BitMart's refusal of a cancel
 
-Every line has ts (ns), account, client_order_id (of ORDERS; an order without one is called by its id) and event.
+Every line has ts (ns), account, client_order_id (an order without one is called by its order id) and event.
 Numbers of money are decimal text. Equal runs give equal bytes.
 """
 

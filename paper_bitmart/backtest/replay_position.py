@@ -1,8 +1,8 @@
 """How far a replay has come: stored with the venue's state in one checkpoint, so that it can be resumed.
 
-A replay commits its journal only together with a checkpoint. After a kill -9 the journal therefore ends exactly
-where the newest checkpoint stands, OUT is cut to the length noted there, and what follows is played again, the
-same.
+A replay commits its journal only together with a checkpoint. After a kill -9 the journal therefore ends
+exactly where the newest checkpoint stands, OUT is cut to the length noted there, and what follows is played
+again, the same.
 """
 
 from pathlib import Path
@@ -81,6 +81,6 @@ def load_position(journal: Journal, fingerprint: str) -> ReplayState:
     if state.replay.fingerprint != fingerprint:
         raise ResumeError(
             journal.directory,
-            "the run there had another capture, orders file, rules or settings; use the same, or another --state",
+            "the run there had another capture, orders, rules or settings; use those, or another --state",
         )
     return state

@@ -1,0 +1,342 @@
+"""The `paper-bitmart` command: reads options, starts the room that does the work, tells errors in one line.
+
+Rooms are imported when their command runs: `--help` and `--version` wait for nothing.
+Exit codes: 0 done, 1 failed while running, 2 what was asked for cannot be done (the reason is on stderr).
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paper_bitmart import __version__
+
+if TYPE_CHECKING:
+    from paper_bitmart.backtest.replay import Progress, ReplaySummary
+
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="paper-bitmart",
+    help="A paper BitMart: a live or recorded market in, orders matched locally, BitMart's own API out.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+journal_app = typer.Typer(
+    help="What a state directory has recorded.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(journal_app, name="journal")
+
+Balances = Annotated[
+    list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable.")
+]
+QueueModelName = Annotated[
+    str | None, typer.Option("--queue-model", help="How the queue ahead is estimated; see docs/matching.md.")
+]
+EntryLatency = Annotated[
+    str | None, typer.Option("--entry-latency-ms", metavar="MS", help="From you to the exchange; default 0.")
+]
+Symbols = Annotated[
+    Path | None, typer.Option("--symbols", help="Rules: a symbols/details reply of BitMart, as a file.")
+]
+State = Annotated[Path | None, typer.Option("--state", help="Directory of the journal; none keeps nothing.")]
+Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market seconds per real second.")]
+MakerFee = Annotated[int | None, typer.Option("--maker-fee-ppm", help="Parts per million; default 2500.")]
+TakerFee = Annotated[int | None, typer.Option("--taker-fee-ppm", help="Parts per million; default 2500.")]
+NoFees = Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"paper-bitmart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of all commands."""
+
+
+@app.command()
+def connect(
+    connector: Annotated[str, typer.Argument(help="bitmart_paper_trade")],
+    source: Annotated[str, typer.Option(help="demo, or a capture FILE.")] = "demo",
+    speed: Speed = "1",
+    pairs: Annotated[str | None, typer.Option(metavar="BTC-USDT,ETH-USDT", help="Default: all.")] = None,
+    balance: Balances = None,
+    symbols: Symbols = None,
+    state: State = None,
+    queue_model: QueueModelName = None,
+    entry_latency_ms: EntryLatency = None,
+) -> None:
+    """Trade by hand in a shell, or by lines from a pipe.
+
+    With --speed max market time passes only by the shell's `wait`, at full speed, and equal lines give equal
+    answers. A piped session ends with 2 when one of its lines could not be understood, else with 0.
+    """
+    from paper_bitmart import config
+
+    if connector != config.CONNECTOR:
+        raise config.ConfigError("CONNECTOR", f"there is {config.CONNECTOR}, not {connector!r}")
+    rules = config.check_source(source, symbols)
+    settings: dict[str, Any] = {
+        "capture": None if source == config.DEMO else Path(source),
+        "symbols": rules,
+        "speed": config.parse_speed(speed),
+        "pairs": config.parse_pairs(pairs),
+        "balances": config.parse_balances(balance or []),
+        "state": state,
+        "latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
+        "queue_model": config.parse_queue_model(queue_model),
+    }
+    _warm_up()
+    from paper_bitmart.connector.paper_exchange import PaperOptions
+    from paper_bitmart.connector.shell_run import run_shell
+
+    raise typer.Exit(run_shell(PaperOptions(**settings), connector))
+
+
+@app.command()
+def replay(
+    capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
+    symbols: Annotated[Path, typer.Option(help="Rules: a symbols/details reply of BitMart, as a file.")],
+    orders: Annotated[Path, typer.Option(help="Commands, one JSON object per line, by time.")],
+    out: Annotated[Path, typer.Option(help="What became of them, one JSON object per line.")],
+    balance: Balances = None,
+    queue_model: QueueModelName = None,
+    entry_latency_ms: EntryLatency = None,
+    cancel_latency_ms: Annotated[
+        str | None, typer.Option(metavar="MS", help="Default: as the entry latency.")
+    ] = None,
+    jitter_ms: Annotated[
+        str | None, typer.Option(metavar="MS", help="Mean of a random delay on top of both latencies.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random delays.")] = 0,
+    maker_fee_ppm: MakerFee = None,
+    taker_fee_ppm: TakerFee = None,
+    no_fees: NoFees = False,
+    state: State = None,
+    until: Annotated[
+        int | None, typer.Option(metavar="NS", min=0, help="Stop after this market time.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --state.")] = False,
+) -> None:
+    """Play a capture with a list of orders at full speed; equal inputs give equal bytes.
+
+    Without --balance every account has ample funds.
+    """
+    from paper_bitmart import config
+
+    if resume and state is None:
+        raise config.ConfigError("--resume", "needs --state, the directory that the run was started with")
+    settings: dict[str, Any] = {
+        "balances": config.parse_balances(balance or []),
+        "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
+        "entry_latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
+        "cancel_latency_ns": config.parse_latency_ns("--cancel-latency-ms", cancel_latency_ms),
+        "jitter_ns": config.parse_latency_ns("--jitter-ms", jitter_ms) or 0,
+        "queue_model": config.parse_queue_model(queue_model),
+        "seed": seed,
+    }
+    _warm_up()
+    from paper_bitmart.backtest.replay import ReplayOptions
+    from paper_bitmart.backtest.replay import replay as run_replay
+
+    options = ReplayOptions(
+        capture=capture, symbols=symbols, orders=orders, out=out, state=state, until_ns=until, resume=resume,
+        **settings,
+    )  # fmt: skip
+    with _progress_bar() as show:
+        summary = run_replay(options, progress=show)
+    _print_summary(summary)
+
+
+@app.command()
+def info(
+    file: Annotated[Path, typer.Argument(help="A capture.")],
+    symbols: Symbols = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what is in a capture: symbols, times, messages, gaps."""
+    from paper_bitmart.feed.info import describe
+
+    described = describe(file, symbols)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(described.as_dict(), indent=1))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(described.rich())
+
+
+@app.command()
+def convert(
+    capture: Annotated[Path, typer.Argument(help="A raw capture.")],
+    out: Annotated[Path, typer.Argument(help="The converted file, .npz.")],
+    symbols: Annotated[Path, typer.Option(help="Rules: a symbols/details reply of BitMart, as a file.")],
+) -> None:
+    """Convert a capture to events, so that later replays start at once."""
+    from paper_bitmart.config import ConfigError
+    from paper_bitmart.feed.convert import load_capture
+    from paper_bitmart.feed.event_file import save_events
+
+    if out.suffix != ".npz":
+        raise ConfigError("OUT", f"must end in .npz, not {out.name!r}")
+    market = load_capture(capture, symbols)
+    save_events(out, market.events)
+    for symbol, events in market.events.items():
+        typer.echo(f"{symbol}: {len(events):,} events", err=True)
+    _print_report(market.report)
+
+
+@app.command()
+def serve(
+    source: Annotated[str, typer.Option("--source", "--feed", help="demo, or a capture FILE.")] = "demo",
+    symbols: Symbols = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Serve other machines too.")] = False,
+    balance: Balances = None,
+    speed: Speed = "1",
+    state: State = None,
+    book: Annotated[str, typer.Option(metavar="market|merged", help="What public books show.")] = "market",
+    rate_limits: Annotated[str, typer.Option(metavar="bitmart|off|FILE")] = "bitmart",
+    clock: Annotated[str, typer.Option(metavar="wall|recorded", help="A replay's outgoing times.")] = "wall",
+    faults: Annotated[Path | None, typer.Option(help="A fault plan, TOML.")] = None,
+    entry_latency_ms: EntryLatency = None,
+    maker_fee_ppm: MakerFee = None,
+    taker_fee_ppm: TakerFee = None,
+    no_fees: NoFees = False,
+) -> None:
+    """Serve BitMart's REST and websocket API, for any client that can be given a URL."""
+    from paper_bitmart import config
+
+    rules = config.check_source(source, symbols)
+    market_speed = config.parse_speed(speed)
+    if market_speed is None:
+        raise config.ConfigError("--speed", "a server needs a number: its clients live in time")
+    latency_ns = config.parse_latency_ns("--entry-latency-ms", entry_latency_ms)
+    settings: dict[str, Any] = {
+        "source": source,
+        "symbols": rules,
+        "speed": market_speed,
+        "balances": config.parse_balances(balance or []),
+        "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
+        "faults": faults,
+    }
+    _warm_up()
+    from paper_bitmart.matching.latency import LatencyProfile
+    from paper_bitmart.server.serve import ServeOptions
+    from paper_bitmart.server.serve import serve as run_server
+    from paper_bitmart.server.settings import BookMode, ClockMode, ServerSettings
+
+    server = ServerSettings(
+        host=host, port=port, allow_remote=allow_remote, rate_limits=rate_limits, state_dir=state,
+        book=config.choice("--book", book, BookMode), clock=config.choice("--clock", clock, ClockMode),
+    )  # fmt: skip
+    latency = LatencyProfile.constant(latency_ns) if latency_ns else None
+    raise typer.Exit(run_server(ServeOptions(settings=server, latency=latency, **settings)))
+
+
+@journal_app.command("export")
+def journal_export(
+    state_dir: Annotated[Path, typer.Argument(help="The state directory.")],
+    out_dir: Annotated[Path, typer.Argument(help="Where the CSV files go.")],
+) -> None:
+    """Write orders, fills, balances and feed gaps as CSV."""
+    from paper_bitmart.exchange.journal_export import export_csv
+
+    for name, rows in export_csv(state_dir, out_dir).items():
+        typer.echo(f"{out_dir / name}: {rows:,} rows")
+
+
+def main() -> None:
+    """Entry point of the command. A mistake of the user is one line on stderr and exit code 2."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from paper_bitmart.user_errors import is_user_error, told
+
+        if not is_user_error(error):
+            raise
+        typer.echo(f"error: {told(error)}", err=True)
+        sys.exit(EXIT_USAGE)
+
+
+def _warm_up() -> None:
+    from paper_bitmart.warmup import warm_up
+
+    warm_up(lambda text: typer.echo(text, err=True))
+
+
+@contextmanager
+def _progress_bar() -> Iterator["Callable[[Progress], None] | None"]:
+    """A bar of market time on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=None)
+
+        def show(progress: "Progress") -> None:
+            total = progress.end_ns - progress.start_ns
+            bar.update(task, total=total, completed=progress.at_ns - progress.start_ns)
+
+        yield show
+
+
+def _print_summary(summary: "ReplaySummary") -> None:
+    if not summary.orders_sorted:
+        typer.echo("orders: not in time order; sorted, lines of equal time as they stood", err=True)
+    if summary.report is not None:
+        _print_report(summary.report)
+    tally = summary.tally
+    typer.echo(
+        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, "
+        f"{tally.cancel:,} canceled; {summary.market_events:,} market events and "
+        f"{summary.commands:,} commands in {summary.elapsed_s:.2f} s ({summary.events_per_s:,.0f} events/s)",
+        err=True,
+    )
+
+
+def _print_report(report: Any) -> None:
+    """What a conversion passed over; nothing is passed over silently."""
+    for line in report_lines(report):
+        typer.echo(line, err=True)
+
+
+def report_lines(report: Any) -> list[str]:
+    """Counts of a `CaptureReport` that a user should know of; usually none."""
+    lines = [f"{symbol}: {count:,} messages skipped" for symbol, count in report.skipped.items()]
+    for symbol, counters in report.counters.items():
+        counts = {
+            "gaps": counters.gaps, "crossed books": counters.crossed, "duplicates": counters.duplicates,
+            "messages not understood": counters.bad, "prints out of sync dropped": counters.trades_dropped,
+            "messages of other channels ignored": counters.ignored,
+        }  # fmt: skip
+        met = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        if met:
+            lines.append(f"{symbol}: {met}")
+    if report.truncated:
+        lines.append(f"capture: {report.truncated}")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

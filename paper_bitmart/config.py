@@ -1,0 +1,182 @@
+"""Settings as a user types them: option texts in, checked values out, and one error that names the option.
+
+ConfigError    an option, the rule that its text breaks
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from paper_bitmart.bitmart.decimals import BadNumber, parse_decimal
+from paper_bitmart.bitmart.topics import symbol_of
+
+if TYPE_CHECKING:
+    from paper_bitmart.exchange.fees import FeeRates
+    from paper_bitmart.matching.models import QueueModel
+
+E = TypeVar("E", bound=StrEnum)
+
+DEMO = "demo"
+CONNECTOR = "bitmart_paper_trade"
+NS_PER_MS = 10**6
+SPEED_MAX = 10**6
+LATENCY_MS_MAX = 60_000
+PPM = 10**6
+LIVE_SOURCES = ("bitmart", "binance")
+
+NO_LIVE_SOURCE = (
+    "source {source!r} is not available: BitMart stopped trading on 26 August 2026, and live markets of "
+    "other venues come with a later version. Use --source demo (the bundled recorded BTC/ETH market) or "
+    "--source FILE --symbols RULES.json (a capture of your own)."
+)
+
+
+class ConfigError(ValueError):
+    """An option's text breaks its rule. Carries `option` and `why`."""
+
+    def __init__(self, option: str, why: str) -> None:
+        super().__init__(f"{option}: {why}")
+        self.option, self.why = option, why
+
+
+def parse_balances(texts: Sequence[str]) -> dict[str, Decimal] | None:
+    """`USDT=10000` ... by asset; None when there is no text.
+
+    Raises:
+        ConfigError: not ASSET=AMOUNT, a negative amount, or an asset twice.
+    """
+    balances: dict[str, Decimal] = {}
+    for text in texts:
+        asset, equals, amount = text.partition("=")
+        if not asset or not equals:
+            raise ConfigError("--balance", f"must read ASSET=AMOUNT, e.g. USDT=10000, not {text!r}")
+        if asset in balances:
+            raise ConfigError("--balance", f"{asset} is given twice")
+        balances[asset] = _number("--balance", amount)
+        if balances[asset] < 0:
+            raise ConfigError("--balance", f"{text}: must not be negative")
+    return balances or None
+
+
+def parse_pairs(text: str | None) -> list[str] | None:
+    """`BTC-USDT,ETH-USDT` as symbols; None when there is no text.
+
+    Raises:
+        ConfigError: an entry is no trading pair.
+    """
+    if text is None:
+        return None
+    try:
+        return [symbol_of(pair.strip().upper().replace("_", "-")) for pair in text.split(",")]
+    except ValueError as error:
+        raise ConfigError("--pairs", f"{error}; write e.g. BTC-USDT,ETH-USDT") from error
+
+
+def parse_speed(text: str) -> float | None:
+    """Market seconds per real second; None for `max`.
+
+    Raises:
+        ConfigError: neither `max` nor a number above 0.
+    """
+    if text == "max":
+        return None
+    speed = _number("--speed", text)
+    if not 0 < speed <= SPEED_MAX:
+        raise ConfigError("--speed", f"must be max, or above 0 and at most {SPEED_MAX}, not {text}")
+    return float(speed)
+
+
+def parse_latency_ns(option: str, text: str | None) -> int | None:
+    """Milliseconds, also fractions of one, as ns; None when there is no text.
+
+    Raises:
+        ConfigError: not a number from 0 to LATENCY_MS_MAX.
+    """
+    if text is None:
+        return None
+    latency_ms = _number(option, text)
+    if not 0 <= latency_ms <= LATENCY_MS_MAX:
+        raise ConfigError(option, f"must be 0 to {LATENCY_MS_MAX} ms, not {text}")
+    return int(latency_ms * NS_PER_MS)
+
+
+def parse_fees(maker_ppm: int | None, taker_ppm: int | None, *, no_fees: bool) -> "FeeRates":
+    """Fee rates in parts per million; what is not given is the default schedule's 2500 (0.25 %).
+
+    Raises:
+        ConfigError: a rate is outside 0..1,000,000, or given together with `no_fees`.
+    """
+    from paper_bitmart.exchange.fees import DEFAULT_FEES, NO_FEES, FeeRates
+
+    given = {"--maker-fee-ppm": maker_ppm, "--taker-fee-ppm": taker_ppm}
+    for option, rate_ppm in given.items():
+        if rate_ppm is None:
+            continue
+        if no_fees:
+            raise ConfigError(option, "contradicts --no-fees")
+        if not 0 <= rate_ppm <= PPM:
+            raise ConfigError(option, f"must be 0 to {PPM}, not {rate_ppm}")
+    if no_fees:
+        return NO_FEES
+    return FeeRates(
+        DEFAULT_FEES.maker_ppm if maker_ppm is None else maker_ppm,
+        DEFAULT_FEES.taker_ppm if taker_ppm is None else taker_ppm,
+    )
+
+
+def parse_queue_model(name: str | None) -> "QueueModel":
+    """A queue model by name; the default one for None.
+
+    Raises:
+        ConfigError: no such model.
+    """
+    from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS
+
+    if name is None:
+        return DEFAULT_MODEL
+    if name not in MODELS:
+        raise ConfigError("--queue-model", f"must be one of {', '.join(MODELS)}, not {name!r}")
+    return MODELS[name]
+
+
+def check_source(source: str, symbols: Path | None) -> Path | None:
+    """The symbols file that goes with a source; None for the demo, which brings its own.
+
+    A capture without `--symbols` uses `symbols_details.json` or `symbols.json` beside it.
+
+    Raises:
+        ConfigError: a source that does not exist (yet), a missing file, or no symbols file.
+    """
+    if source == DEMO:
+        if symbols is not None:
+            raise ConfigError("--symbols", "the demo market brings its own rules")
+        return None
+    if source in LIVE_SOURCES or source.partition(":")[0] == "ccxt":
+        raise ConfigError("--source", NO_LIVE_SOURCE.format(source=source))
+    path = Path(source)
+    if not path.is_file():
+        raise ConfigError(
+            "--source", f"there is no capture file {source!r}; the bundled market is called demo"
+        )
+    beside = (path.with_name(name) for name in ("symbols_details.json", "symbols.json"))
+    found = symbols or next((candidate for candidate in beside if candidate.is_file()), None)
+    if found is None:
+        raise ConfigError("--symbols", f"is needed for {source}: the symbols/details file of its market")
+    return found
+
+
+def choice(option: str, text: str, vocabulary: type[E]) -> E:
+    """The member of an enum. Raises ConfigError naming all of them when there is no such."""
+    try:
+        return vocabulary(text)
+    except ValueError:
+        raise ConfigError(option, f"must be one of {', '.join(vocabulary)}, not {text!r}") from None
+
+
+def _number(option: str, text: str) -> Decimal:
+    try:
+        return parse_decimal(text)
+    except BadNumber as error:
+        raise ConfigError(option, str(error)) from error

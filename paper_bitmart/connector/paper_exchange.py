@@ -1,0 +1,195 @@
+"""`bitmart_paper_trade` in one process: a source, a session, one account, and how its time passes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.bitmart.topics import trading_pair_of
+from paper_bitmart.connector.market_time import MarketTime, RunningTime, SteppedTime
+from paper_bitmart.exchange.clock import PlaybackClock, RealClock, SimulatedClock
+from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.markets import CoreMatchers
+from paper_bitmart.exchange.restart import recover
+from paper_bitmart.exchange.session import Session
+from paper_bitmart.exchange.venue import Venue
+from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
+from paper_bitmart.matching.latency import LatencyProfile
+from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+
+ACCOUNT = "default"
+QUOTE_AMOUNT, BASE_AMOUNT = Decimal(10_000), Decimal(1)
+"""What a new account gets of every quote and every base currency unless told otherwise."""
+READY_NS_MAX = 10 * 10**9
+"""Longest market time to wait for the first books."""
+READY_STEP_NS = 20_000_000
+
+
+class UnknownPair(ValueError):
+    """A pair was asked for that the market does not have. Carries `symbol` and the `known` symbols."""
+
+    def __init__(self, symbol: str, known: list[str]) -> None:
+        pairs = ", ".join(map(trading_pair_of, known))
+        super().__init__(f"{trading_pair_of(symbol)} is not in this market, which has {pairs}")
+        self.symbol, self.known = symbol, known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperOptions:
+    """What `connect` puts together.
+
+    Attributes:
+        capture: None plays the bundled demo market, looped; else a capture file, once.
+        symbols: the capture's symbols/details file.
+        speed: market seconds per real second; None: time passes only when waited for, at full speed.
+        pairs: symbols to offer; None offers all of the market.
+        balances: first deposit of a new account; None: QUOTE_AMOUNT and BASE_AMOUNT.
+        state: the journal's directory; None keeps nothing.
+        latency_ns: of orders and cancels on their way to the exchange.
+    """
+
+    capture: Path | None = None
+    symbols: Path | None = None
+    speed: float | None = 1.0
+    pairs: list[str] | None = None
+    balances: Mapping[str, Decimal] | None = None
+    state: Path | None = None
+    queue_model: QueueModel = DEFAULT_MODEL
+    latency_ns: int = 0
+
+
+class PairsOnly:
+    """A source that shows only some symbols of another one."""
+
+    def __init__(self, source: Source, symbols: list[str]) -> None:
+        known = list(source.rules)
+        for symbol in symbols:
+            if symbol not in known:
+                raise UnknownPair(symbol, known)
+        self._source = source
+        self.name, self.start_ns = source.name, source.start_ns
+        self.rules: Mapping[str, SymbolRules] = {
+            symbol: rules for symbol, rules in source.rules.items() if symbol in symbols
+        }
+
+    async def run(self, emit: Callable[[str, np.ndarray], None]) -> None:
+        """As the source, without the batches of other symbols."""
+
+        def emit_wanted(symbol: str, events: np.ndarray) -> None:
+            if symbol in self.rules:
+                emit(symbol, events)
+
+        await self._source.run(emit_wanted)
+
+
+class PaperExchange:
+    """The parts of a running paper exchange; use `open_exchange`.
+
+    Attributes:
+        time: how market time passes.
+    """
+
+    def __init__(
+        self, session: Session, options: PaperOptions, clock: PlaybackClock | SimulatedClock
+    ) -> None:
+        self.session, self.options = session, options
+        self.account = ACCOUNT
+        self.time: MarketTime
+        if isinstance(clock, SimulatedClock):
+            self.time = SteppedTime(session, clock)
+        else:
+            self.time = RunningTime(session)
+
+    @property
+    def venue(self) -> Venue:
+        return self.session.venue
+
+    @property
+    def rules(self) -> Mapping[str, SymbolRules]:
+        return self.session.rules
+
+    def now_ns(self) -> int:
+        """Market time."""
+        return self.session.clock.now_ns()
+
+    def symbol(self, symbol: str) -> str:
+        """The symbol itself. Raises UnknownPair when the market does not have it."""
+        if symbol not in self.rules:
+            raise UnknownPair(symbol, list(self.rules))
+        return symbol
+
+    async def start(self) -> None:
+        """Run; returns once the account is open and the books are there (or READY_NS_MAX have passed)."""
+        await self.session.start()
+        if all(account.name != self.account for account in self.venue.accounts()):
+            amounts = self.options.balances or self._default_balances()
+            await self.time.outcome(self.session.open_account(self.account, amounts))
+        deadline_ns = self.now_ns() + READY_NS_MAX
+        while not self._is_live() and self.now_ns() < deadline_ns and self.session.failure is None:
+            await self.time.wait(READY_STEP_NS)
+
+    def _is_live(self) -> bool:
+        return all(self.venue.feed_state(symbol) is FeedState.LIVE for symbol in self.rules)
+
+    def _default_balances(self) -> dict[str, Decimal]:
+        amounts = {rules.base: BASE_AMOUNT for rules in self.rules.values()}
+        return amounts | {rules.quote: QUOTE_AMOUNT for rules in self.rules.values()}
+
+
+def open_exchange(options: PaperOptions) -> PaperExchange:
+    """Put an exchange together; nothing runs yet. Close its session in the end.
+
+    Raises:
+        RulesError, CaptureError, OSError: the market's files.
+        UnknownPair: a pair that the market does not have.
+        JournalError: the state directory cannot be used.
+    """
+    clock: PlaybackClock | SimulatedClock
+    if options.speed is None:
+        clock = simulated = SimulatedClock()
+        source = _source(options, clock, rebase=False)
+        simulated.advance_to(source.start_ns)
+    else:
+        clock = PlaybackClock(RealClock().now_ns(), options.speed)
+        source = _source(options, clock, rebase=True)
+    journal = None if options.state is None else Journal(options.state)
+    try:
+        matchers = CoreMatchers(options.queue_model)
+        if journal is None:
+            venue = Venue(source.rules, matchers=matchers)
+        else:
+            venue = recover(journal, source.rules, matchers=matchers)
+            source = _not_before(venue.now_ns, options, clock, source)
+        latency = LatencyProfile.constant(options.latency_ns) if options.latency_ns else None
+        return PaperExchange(Session(source, venue, clock, latency=latency, journal=journal), options, clock)
+    except BaseException:
+        if journal is not None:
+            journal.close()
+        raise
+
+
+def _source(options: PaperOptions, clock: PlaybackClock | SimulatedClock, *, rebase: bool) -> Source:
+    source: Source
+    if options.capture is None:
+        source = demo_source(loop=True, rebase=rebase, clock=clock)
+    else:
+        assert options.symbols is not None
+        source = CaptureSource(options.capture, options.symbols, rebase=rebase, clock=clock)
+    return source if options.pairs is None else PairsOnly(source, options.pairs)
+
+
+def _not_before(
+    at_ns: int, options: PaperOptions, clock: PlaybackClock | SimulatedClock, source: Source
+) -> Source:
+    """A source that starts after the journal's last moment, because a venue's time does not go back."""
+    if clock.now_ns() > at_ns:
+        return source
+    if isinstance(clock, SimulatedClock):
+        clock.advance_to(at_ns + 1)
+    else:
+        clock.seek(at_ns + 1)
+    return _source(options, clock, rebase=True)
