@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sortedcontainers import SortedDict
 
 from paper_bitmart.bitmart.enums import OrderType
+from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.events import Event, OrderAccepted, OrderCanceled, OrderFilled
 from paper_bitmart.exchange.orders import Order
 from paper_bitmart.feed.events import ASK, BID
@@ -30,6 +31,7 @@ Book = tuple[SortedDict, SortedDict]
 OnChange = Callable[[str, int, int], None]
 """Called with (symbol, side, price_ticks) after own resting size changed there."""
 
+ACCOUNT_NOT_FOUND = 59001
 _RESTING_TYPES = (OrderType.LIMIT, OrderType.LIMIT_MAKER)
 
 
@@ -62,7 +64,7 @@ class BookView:
         self._merged: dict[str, tuple[tuple[int, int], Book]] = {}
         self._listeners: list[OnChange] = []
         if self._account is not None:
-            for order in session.venue.open_orders(self._account):
+            for order in self._resting_now():
                 self._update(order)
             session.subscribe(self._on_events)
 
@@ -106,6 +108,15 @@ class BookView:
     def on_change(self, listener: OnChange) -> None:
         """Be told of every change of own resting size; never in market mode."""
         self._listeners.append(listener)
+
+    def _resting_now(self) -> list[Order]:
+        assert self._account is not None  # only asked in merged mode
+        try:
+            return self._session.venue.open_orders(self._account)
+        except BitmartError as error:
+            if error.code != ACCOUNT_NOT_FOUND:
+                raise
+            return []  # it may be opened later
 
     def _on_events(self, events: Iterable[Event]) -> None:
         for event in events:
