@@ -196,7 +196,7 @@ def _is_whole(line: bytes) -> bool:
     """Whether a last line without a line end is all there: only then is its JSON complete."""
     try:
         msgspec.json.decode(line.partition(b" ")[2])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

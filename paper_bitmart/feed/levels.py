@@ -7,6 +7,8 @@ from sortedcontainers import SortedDict
 
 from paper_bitmart.feed.events import BID, Flag
 
+_LEFT, _ENTERED = int(Flag.LEFT_WINDOW), int(Flag.ENTERED_WINDOW)
+
 Level = tuple[int, int]
 """(price_ticks, size_lots); size 0 means the level is gone."""
 
@@ -40,8 +42,6 @@ def apply_levels(book: SortedDict, side: int, levels: Sequence[Level], window: i
 
     Cost: O(levels * log(book)).
     """
-    # Comparing sign * price makes "worse" one comparison for both sides: greater is worse.
-    sign = -1 if side == BID else 1
     edge_before = _edge(book, side, window)
     changed: list[tuple[int, int, bool]] = []
     for price, size in levels:
@@ -57,17 +57,19 @@ def apply_levels(book: SortedDict, side: int, levels: Sequence[Level], window: i
         return []
     edge_after = _edge(book, side, window)
     return [
-        LevelChange(price, size, _window_flag(sign * price, size, new, sign, edge_before, edge_after))
+        # A known level that stands cannot have crossed the edge: most changes need no look at it.
+        LevelChange(price, size, 0)
+        if size and not new
+        else LevelChange(price, size, _window_flag(price, size, side, edge_before, edge_after))
         for price, size, new in changed
     ]
 
 
-def _window_flag(
-    signed_price: int, size: int, new: bool, sign: int, edge_before: int | None, edge_after: int | None
-) -> int:
-    if not size:
-        return Flag.LEFT_WINDOW if edge_after is not None and signed_price > sign * edge_after else 0
-    return Flag.ENTERED_WINDOW if new and edge_before is not None and signed_price > sign * edge_before else 0
+def _window_flag(price: int, size: int, side: int, edge_before: int | None, edge_after: int | None) -> int:
+    edge = edge_before if size else edge_after
+    if edge is None or not (price < edge if side == BID else price > edge):
+        return 0
+    return _ENTERED if size else _LEFT
 
 
 def _edge(book: SortedDict, side: int, window: int) -> int | None:

@@ -67,7 +67,19 @@ def test_a_cut_last_line_is_left_out_and_named(tmp_path):
     assert reader.truncated == f"the file ends inside a line; line {len(LINES)} is incomplete and left out"
 
 
-@pytest.mark.parametrize("rest", [b"", b"12", b"1700", b"1700 ", b'1700 {"a":'])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        b"12",
+        b"1700",
+        b"1700 ",
+        b'1700 {"a":',
+        b'1700 {"a":"\xff',
+        b'1700 {"a":"\xff"}',
+        b"1 " + b'{"a":' * 9_999,
+    ],
+)
 def test_any_piece_of_a_last_line_is_tolerated(tmp_path, rest):
     path = tmp_path / "cut.jsonl"
     path.write_bytes(b'5 {"a":1}\n' + rest)
