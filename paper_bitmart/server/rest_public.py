@@ -121,7 +121,7 @@ async def ticker(call: Call) -> TickerData:
 async def tickers(call: Call) -> list[TickerRow]:
     """GET /spot/quotation/v3/tickers: symbols that traded within 24 hours, as arrays."""
     views = call.context.session.views.values()
-    rows = (market_wire.ticker(view, call.context.books) for view in views)
+    rows = (market_wire.ticker(view, call.context.books) for view in views if view.ticker().volume_lots)
     return [row.row() for row in rows if row is not None]
 
 
