@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,11 +155,12 @@ class Matcher:
         )
 
     def dump(self) -> bytes:
-        """The whole state, bit exact, for a checkpoint."""
-        buffer = io.BytesIO()
+        """The whole state, bit exact, for a checkpoint; equal states give equal bytes."""
         slots = np.array(sorted(self._slots.items()), np.int64).reshape(-1, 2)
-        np.savez_compressed(buffer, slots=slots, **self._state._asdict())
-        return buffer.getvalue()
+        buffer = io.BytesIO()
+        for array in (*self._state, slots):
+            np.lib.format.write_array(buffer, _without_padding(array), allow_pickle=False)
+        return zlib.compress(buffer.getvalue(), 1)
 
     @classmethod
     def load(cls, blob: bytes, *, queue_model: QueueModel = DEFAULT_MODEL) -> Matcher:
@@ -167,11 +169,13 @@ class Matcher:
         Raises:
             ValueError: `queue_model` is not the one that the state was dumped with.
         """
+        buffer = io.BytesIO(zlib.decompress(blob))
+        arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
         matcher = cls.__new__(cls)
-        with np.load(io.BytesIO(blob)) as arrays:
-            matcher._state = state.State(**{name: arrays[name] for name in state.State._fields})
-            matcher._slots = {int(k): int(v) for k, v in arrays["slots"]}
-        if int(matcher._state.scalars[state.QUEUE_MODEL]) != queue_model.number:
+        matcher._state = state.with_aligned_records(state.State(*arrays[:-1]))
+        matcher._slots = {int(order_id): int(slot) for order_id, slot in arrays[-1]}
+        scalars, params = matcher._state.scalars, matcher._state.params
+        if int(scalars[state.QUEUE_MODEL]) != queue_model.number or tuple(params) != queue_model.params:
             raise ValueError(f"checkpoint was made with another queue model than {queue_model.name}")
         matcher.queue_model = queue_model
         return matcher
@@ -214,3 +218,10 @@ class Matcher:
             if len(getattr(st, name)) <= size:
                 st = state.grow_pool(st, name, 2 * size)
         self._state = st
+
+
+def _without_padding(array: np.ndarray) -> np.ndarray:
+    """The same records field beside field: the bytes between aligned fields mean nothing."""
+    if array.dtype.names is None:
+        return array
+    return state.copied_by_field(array, np.dtype([(name, array.dtype[name]) for name in array.dtype.names]))

@@ -1,7 +1,7 @@
 """A new order meets the book: what it takes, whom of its own account it meets, where it comes to rest."""
 
 from paper_bitmart.matching.core.book import is_unpublished, level_size, next_key
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, entry_point
 from paper_bitmart.matching.core.fills import report
 from paper_bitmart.matching.core.own_orders import (
     append_order,
@@ -33,7 +33,7 @@ POST_ONLY, IOC_REST, MARKET_REST, STP = (
 )
 
 
-@compiled
+@entry_point
 def arrive(st, order_id, account, side, order_type, price, size, budget, stp, at_ns):
     """Match a new order and let the rest of it stand or fall. Returns its slot when it rests, else -1.
 

@@ -1,6 +1,6 @@
 """The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
 
-from paper_bitmart.matching.core.compiled import compiled, inlined
+from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, PUBLISHED_LEVELS, key_of
 
 
@@ -124,7 +124,7 @@ def worst_key(st, side):
     return worst
 
 
-@compiled
+@entry_point
 def count_levels(st, side):
     """Number of displayed levels of a side."""
     n = st.n_far[side]

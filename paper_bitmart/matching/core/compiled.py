@@ -30,15 +30,26 @@ def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
 
     A call hands over the State by value, some two hundred words; inlined, only what is used is read.
     """
-    return compiled(function, forceinline=True)
+    return _compile(function, forceinline=True, no_cpython_wrapper=True)
 
 
-def compiled(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile `function` on first call, or load it from the cache; leave it as it is without JIT.
 
-    `_nrt=False`: the core allocates nothing, so numba need not count references to the State's arrays.
+    For calls from other compiled code only: the wrapper that unpacks a State from Python costs more time to
+    compile than most of these functions. From Python, call an @entry_point.
     """
-    settings: dict[str, Any] = {"cache": True, "_nrt": False, **options}
+    return _compile(function, no_cpython_wrapper=True)
+
+
+def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As @compiled, and callable from Python."""
+    return _compile(function)
+
+
+def _compile(function: Callable[..., Any], **options: bool) -> Callable[..., Any]:
+    # _nrt=False: the core allocates nothing, so numba need not count references to the State's arrays.
+    settings: dict[str, Any] = {"cache": True, "_nrt": False, "no_cfunc_wrapper": True, **options}
     dispatcher: Any = njit(**settings)(function)
     if dispatcher is not function:
         dispatcher._cache._cache_file._source_stamp = SOURCES_STAMP

@@ -1,7 +1,7 @@
 """The event loop: market events in, book and own orders up to date, reports out."""
 
 from paper_bitmart.matching.core.book import clear_book, count_levels, recenter, set_level, wants_recenter
-from paper_bitmart.matching.core.compiled import compiled, inlined
+from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.depth import apply_level, begin_message, end_message, end_snapshot
 from paper_bitmart.matching.core.fills import fill_by_quote
 from paper_bitmart.matching.core.prints import apply_trade
@@ -30,7 +30,7 @@ DRIFT = 50_000
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
 
 
-@compiled
+@entry_point
 def apply_events(st, events, start, until_ns):
     """Apply events[start:] received up to `until_ns`.
 

@@ -1,7 +1,7 @@
 """Own orders: one FIFO per price and side, shared by all accounts, and the displayed size each has used."""
 
 from paper_bitmart.matching.core.book import level_size, lower_bound
-from paper_bitmart.matching.core.compiled import compiled, inlined
+from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.guessed_orders import forget, join
 from paper_bitmart.matching.core.queue import ORDER_LIST
 from paper_bitmart.matching.core.state import (
@@ -30,7 +30,7 @@ def find_own_level(st, side, price):
     return -1
 
 
-@compiled
+@entry_point
 def ensure_own_level(st, side, price):
     """Slot of the own level at a price, made if need be. The caller has made sure of room."""
     slot = find_own_level(st, side, price)
@@ -88,7 +88,7 @@ def drop_own_level_if_idle(st, slot):
     st.scalars[FREE_OWN_LEVEL] = slot
 
 
-@compiled
+@entry_point
 def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns):
     """Put a new resting order at the tail of an own level's FIFO; returns its slot."""
     slot = st.scalars[FREE_ORDER]
@@ -121,7 +121,7 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
     return slot
 
 
-@compiled
+@entry_point
 def remove_order(st, slot):
     """Unlink an order and free its slot (its level too when nothing is left there)."""
     order = st.orders[slot]

@@ -202,6 +202,33 @@ def grow_pool(state: State, name: str, size: int) -> State:
     return state._replace(**{name: new})
 
 
+RECORDS = {
+    "own_levels": OWN_LEVEL_DTYPE,
+    "orders": ORDER_DTYPE,
+    "taken": TAKEN_DTYPE,
+    "guesses": GUESS_DTYPE,
+    "pending": PENDING_DTYPE,
+    "reports": REPORT_DTYPE,
+    "scratch_event": EVENT_DTYPE,
+}
+"""Arrays of records and their layouts, as the compiled core knows them."""
+
+
+def with_aligned_records(state: State) -> State:
+    """The same state with its records laid out as the core expects, however they were stored."""
+    return state._replace(
+        **{name: copied_by_field(getattr(state, name), dtype) for name, dtype in RECORDS.items()}
+    )
+
+
+def copied_by_field(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A copy of an array of records in another layout of the same fields; bytes between fields are 0."""
+    copy = np.zeros(array.shape, dtype)
+    for name in dtype.names or ():
+        copy[name] = array[name]
+    return copy
+
+
 def grow_rows(state: State, size: int, *names: str) -> State:
     """The same state with the last axis of the named arrays enlarged to `size`."""
     grown = {}
