@@ -17,7 +17,10 @@ MAX_NS = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class QueueReport:
-    """Where a resting order stands, in lots. `ahead` is -1 when the source does not publish that price."""
+    """Where a resting order stands, in lots.
+
+    `ahead` and `ahead_at_entry` are -1 when the source does not, or did not, publish that price.
+    """
 
     ahead: float
     ahead_at_entry: float
@@ -133,8 +136,7 @@ class Matcher:
         slot = self._slot(order_id)
         if slot < 0:
             return -1.0
-        ahead = float(self._state.orders[slot]["ahead"])
-        return -1.0 if ahead >= state.UNKNOWN_AHEAD else ahead
+        return _known(self._state.orders[slot]["ahead"])
 
     def explain(self, order_id: int) -> QueueReport | None:
         """What the core knows of a resting order's queue; None if it does not rest."""
@@ -143,10 +145,9 @@ class Matcher:
             return None
         order = self._state.orders[slot]
         level = self._state.own_levels[order["own_level"]]
-        unknown = order["ahead"] >= state.UNKNOWN_AHEAD
         return QueueReport(
-            ahead=-1.0 if unknown else float(order["ahead"]),
-            ahead_at_entry=-1.0 if unknown else float(order["ahead_at_entry"]),
+            ahead=_known(order["ahead"]),
+            ahead_at_entry=_known(order["ahead_at_entry"]),
             traded_ahead=float(order["traded_ahead"]),
             cancelled_ahead=float(order["cancelled_ahead"]),
             displayed_lots=int(level["known_lots"]),
@@ -218,6 +219,11 @@ class Matcher:
             if len(getattr(st, name)) <= size:
                 st = state.grow_pool(st, name, 2 * size)
         self._state = st
+
+
+def _known(ahead: float) -> float:
+    """A queue position for the outside: -1.0 when nobody can know it."""
+    return -1.0 if ahead >= state.UNKNOWN_AHEAD else float(ahead)
 
 
 def _without_padding(array: np.ndarray) -> np.ndarray:
