@@ -1,0 +1,609 @@
+"""The matching rules in plain Python: slow, and as obviously right as we can write them.
+
+The oracle of the compiled core. One class, one method per rule of docs/matching.md, dicts and lists, exact
+fractions for queue positions; no window, no slots, no free lists. Where the core keeps a structure for speed,
+this model searches.
+"""
+
+import math
+from collections import defaultdict, namedtuple
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sortedcontainers import SortedDict
+
+from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Flag, Kind
+from paper_bitmart.matching.reports import CancelReason, Evidence, MakerTaker, ReportKind
+
+LIMIT, LIMIT_MAKER, IOC, MARKET = range(4)
+STP_NONE, STP_CANCEL_MAKER, STP_CANCEL_TAKER, STP_CANCEL_BOTH = range(4)
+BID, ASK = 0, 1
+MS = 1_000_000
+DRIFT = 50_000
+GRAIN = 1 << 20
+UNKNOWN_AHEAD = 1 << 52
+EVERYTHING = math.inf
+
+Event = namedtuple("Event", EVENT_DTYPE.names)
+Report = namedtuple(
+    "Report",
+    "at_ns order_id counter_id kind reason role price size leaves evidence_price evidence_lots exch_ns seq "
+    "ahead_before ahead_after",
+)
+
+
+@dataclass
+class RestingOrder:
+    """`ahead` is None where the source publishes nothing."""
+
+    order_id: int
+    account: int
+    side: int
+    price: int
+    leaves: int
+    arrived_exch_ns: int
+    ahead: Fraction | None
+    ahead_at_entry: Fraction | None
+    traded_ahead: Fraction = Fraction(0)
+    cancelled_ahead: Fraction = Fraction(0)
+    last_cancelled_ahead: Fraction = Fraction(0)
+
+
+@dataclass
+class OwnLevel:
+    """A price at which an account rests or has used displayed size, and what the source last said of it."""
+
+    known: int
+    included: int = 0
+    unexplained: int = 0
+    left_window: bool = False
+
+
+@dataclass
+class PendingPrint:
+    """A print that no depth message includes yet; it hit `side`."""
+
+    exch_ns: int
+    side: int
+    price: int
+    lots: int
+
+
+def snap(lots):
+    """To the nearest multiple of 2^-20 lot, half to even."""
+    return Fraction(round(lots * GRAIN), GRAIN)
+
+
+def share_ahead(model, ahead, behind):
+    """Share of a cancel that stood ahead; both sides are positive."""
+    if model == "conservative":
+        return Fraction(0)
+    if model == "proportional":
+        return ahead / (ahead + behind)
+    if model == "power":
+        return ahead**3 / (ahead**3 + behind**3)
+    if model == "log":
+        a, b = math.log(1 + float(ahead)), math.log(1 + float(behind))
+        return Fraction(a / (a + b))
+    raise ValueError(f"the oracle does not know the queue model {model}")
+
+
+def better(side, price, other):
+    """Is `price` strictly better than `other` for an order of `side`?"""
+    return price > other if side == BID else price < other
+
+
+def at_or_better(side, price, other):
+    return price == other or better(side, price, other)
+
+
+class NaiveMatcher:
+    """The same calls as `Matcher`; reports are `Report` tuples."""
+
+    def __init__(self, *, queue_model="proportional", published_levels=100):
+        self.queue_model = queue_model
+        self.published_levels = published_levels
+        self.displayed = (SortedDict(), SortedDict())
+        self.orders = []  # in order of arrival, so that any selection of them is a FIFO
+        self.used = defaultdict(int)  # (side, price, account) -> displayed lots used up
+        self.levels = {}  # (side, price) -> OwnLevel
+        self.pending = []
+        self.reports = []
+        self.live = True
+        self.in_snapshot = self.in_message = False
+        self.depth_ns = self.previous_depth_ns = None
+        self.publish_ns = math.inf  # least time between two depth messages
+        self.clock_offset_ns = None
+        self.last_recv_ns = 0
+
+    # Commands
+
+    def place(self, order_id, account, side, order_type, price, size, budget, stp, at_ns):
+        if order_type == LIMIT_MAKER and self._would_take(account, 1 - side, price):
+            self._cancelled(at_ns, order_id, CancelReason.POST_ONLY, price, size)
+            return
+        leaves, stopped = size, False
+        if order_type != LIMIT_MAKER:
+            limit = None if order_type == MARKET else price
+            leaves, stopped = self._take(order_id, account, 1 - side, limit, size, budget, stp, at_ns)
+        by_notional = size == 0
+        if stopped:
+            self._cancelled(at_ns, order_id, CancelReason.STP, price, leaves)
+        elif order_type in (IOC, MARKET):
+            if leaves > 0 or by_notional:
+                reason = CancelReason.IOC_REST if order_type == IOC else CancelReason.MARKET_REST
+                self._cancelled(at_ns, order_id, reason, price, leaves)
+        elif leaves > 0:
+            self._rest(order_id, account, side, price, leaves, at_ns)
+        self._forget_idle_levels()
+
+    def cancel(self, order_id, at_ns):
+        for order in self.orders:
+            if order.order_id == order_id:
+                self.orders.remove(order)
+                self._forget_idle_levels()
+                return order.leaves
+        return -1
+
+    def drain(self):
+        reports, self.reports = self.reports, []
+        return reports
+
+    # Arrival
+
+    def _prices_to_take(self, side, limit):
+        """Prices of `side` with displayed or own size, best first, no worse for the taker than `limit`."""
+        prices = set(self.displayed[side]) | {o.price for o in self.orders if o.side == side}
+        prices = sorted(prices, reverse=side == BID)
+        return [p for p in prices if limit is None or at_or_better(side, p, limit)]
+
+    def _would_take(self, account, side, limit):
+        return any(
+            self._available(account, side, price) > 0 or self._own(side, price, account)
+            for price in self._prices_to_take(side, limit)
+        )
+
+    def _own(self, side, price, account=None):
+        return [o for o in self.orders if (o.side, o.price) == (side, price) and account in (None, o.account)]
+
+    def _available(self, account, side, price):
+        """Displayed lots that neither a print nor this account has taken from the front."""
+        shown = self.displayed[side].get(price, 0)
+        return max(0, shown - max(self.used[side, price, account], self._printed(side, price)))
+
+    def _printed(self, side, price):
+        """Lots printed at a level since depth last spoke; everything once a worse price has printed."""
+        prints = [p for p in self.pending if p.side == side]
+        if any(better(side, price, p.price) for p in prints):
+            return EVERYTHING
+        return sum(p.lots for p in prints if p.price == price)
+
+    def _take(self, order_id, account, side, limit, size, budget, stp, at_ns):
+        leaves = size
+        for price in self._prices_to_take(side, limit):
+            if size == 0:
+                leaves = budget // price
+            if leaves == 0:
+                return 0, False
+            before = leaves
+            leaves, stopped = self._take_level(order_id, account, side, price, leaves, stp, at_ns)
+            budget -= (before - leaves) * price
+            if stopped or (leaves == 0 and size > 0):
+                return leaves, stopped
+        return leaves, False
+
+    def _take_level(self, order_id, account, side, price, leaves, stp, at_ns):
+        """One queue: others' lots ahead of the account's first order, that order, and so on, the rest."""
+        for resting in self._own(side, price, account):
+            ahead = self._untaken_ahead(resting)
+            leaves -= self._take_displayed(order_id, account, side, price, min(leaves, ahead), leaves, at_ns)
+            if leaves == 0:
+                return 0, False
+            if stp == STP_NONE:
+                leaves = self._self_trade(order_id, resting, leaves, at_ns)
+            if stp in (STP_CANCEL_MAKER, STP_CANCEL_BOTH):
+                self._cancelled(at_ns, resting.order_id, CancelReason.STP, price, resting.leaves)
+                self.orders.remove(resting)
+            if stp in (STP_CANCEL_TAKER, STP_CANCEL_BOTH):
+                return leaves, True
+        leaves -= self._take_displayed(order_id, account, side, price, leaves, leaves, at_ns)
+        return leaves, False
+
+    def _untaken_ahead(self, order):
+        """Others' whole lots ahead that the account has not used up; what printed is off `ahead` already."""
+        if order.ahead is None:
+            return EVERYTHING
+        used = self.used[order.side, order.price, order.account]
+        return math.floor(order.ahead) - max(0, used - self._printed(order.side, order.price))
+
+    def _take_displayed(self, order_id, account, side, price, wanted, leaves, at_ns):
+        free = self._available(account, side, price)
+        lots = min(wanted, free)
+        if lots <= 0:
+            return 0
+        shown = self.displayed[side][price]
+        self._use_up(side, price, account, shown - free + lots)
+        self._report(
+            at_ns,
+            order_id,
+            ReportKind.FILL,
+            Evidence.TOOK_LEVEL,
+            MakerTaker.TAKER,
+            price,
+            lots,
+            leaves - lots,
+            evidence_price=price,
+            evidence_lots=shown,
+        )
+        return lots
+
+    def _self_trade(self, order_id, resting, leaves, at_ns):
+        lots = min(leaves, resting.leaves)
+        resting.leaves -= lots
+        for own_id, other_id, role, left in (
+            (order_id, resting.order_id, MakerTaker.TAKER, leaves - lots),
+            (resting.order_id, order_id, MakerTaker.MAKER, resting.leaves),
+        ):
+            self._report(
+                at_ns,
+                own_id,
+                ReportKind.FILL,
+                Evidence.SELF_TRADE,
+                role,
+                resting.price,
+                lots,
+                left,
+                counter_id=other_id,
+            )
+        if resting.leaves == 0:
+            self.orders.remove(resting)
+        return leaves - lots
+
+    def _rest(self, order_id, account, side, price, leaves, at_ns):
+        if self._unpublished(side, price):
+            ahead = None
+        else:
+            ahead = Fraction(max(0, self.displayed[side].get(price, 0) - self._printed(side, price)))
+        self._own_level(side, price).left_window = ahead is None
+        self.orders.append(
+            RestingOrder(
+                order_id,
+                account,
+                side,
+                price,
+                leaves,
+                at_ns - self.clock_offset_ns,
+                ahead,
+                ahead_at_entry=ahead,
+            )
+        )
+        self._report(at_ns, order_id, ReportKind.REST, 0, 0, price, leaves, leaves, before=ahead, after=ahead)
+
+    def _unpublished(self, side, price):
+        """Beyond the worst of a full window the source says nothing."""
+        book = self.displayed[side]
+        if price in book or not self.published_levels or len(book) < self.published_levels:
+            return False
+        worst = book.keys()[0 if side == BID else -1]
+        return better(side, worst, price)
+
+    # Market events
+
+    def process(self, events):
+        for row in events:
+            event = Event(*row.tolist())
+            self._note_clock(event)
+            self._apply(event)
+            self._forget_idle_levels()
+
+    def _note_clock(self, event):
+        if event.exch_ns <= 0:
+            return
+        delay = event.recv_ns - event.exch_ns
+        if self.clock_offset_ns is None:
+            self.clock_offset_ns = delay
+        drift = (event.recv_ns - self.last_recv_ns) // DRIFT
+        self.clock_offset_ns = min(self.clock_offset_ns + drift, delay)
+        self.last_recv_ns = event.recv_ns
+
+    def _apply(self, event):
+        if event.kind == Kind.SNAPSHOT_BEGIN:
+            self.in_snapshot = True
+            for book in self.displayed:
+                book.clear()
+        elif event.kind == Kind.LEVEL and self.in_snapshot:
+            self._set_level(event.side, event.price_ticks, event.size_lots)
+        elif event.kind == Kind.SNAPSHOT_END:
+            self.in_snapshot = False
+            self._rebase(event)
+        elif event.kind == Kind.LEVEL:
+            if not self.in_message:
+                self._begin_message(event.exch_ns)
+            self._change_level(event)
+            if event.flags & Flag.LAST:
+                self._end_message()
+        elif event.kind == Kind.DEPTH_MARK:
+            self._begin_message(event.exch_ns)
+            self._end_message()
+        elif event.kind == Kind.FEED_STATE:
+            self.live = event.size_lots == FeedState.LIVE
+        elif event.kind == Kind.TRADE and self.live:
+            self._trade(event)
+        elif event.kind == Kind.BBO and self.live and event.size_lots > 0:
+            self._fill_by_quote(event, 1 - event.side)
+
+    def _set_level(self, side, price, lots):
+        if lots > 0:
+            self.displayed[side][price] = lots
+        else:
+            self.displayed[side].pop(price, None)
+
+    # Prints
+
+    def _trade(self, event):
+        hit = 1 - event.side
+        price = event.price_ticks
+        printed_before = self._printed(hit, price)
+        late = event.exch_ns < self.depth_ns
+        if not late:
+            self.pending.append(PendingPrint(event.exch_ns, hit, price, event.size_lots))
+        spent = defaultdict(int)
+        for order in self._best_first(hit):
+            if better(hit, order.price, price) and not self._happened_before(event, order):
+                self._fill_reached(order, event, spent, Evidence.PRINT_THROUGH)
+        self._print_at(event, hit, price, late, spent)
+        if late:
+            return
+        for order in self._best_first(event.side):
+            if at_or_better(event.side, order.price, price) and not self._happened_before(event, order):
+                used = self.used[hit, price, order.account]
+                spent.setdefault(order.account, max(0, used - printed_before))
+                self._fill_reached(order, event, spent, Evidence.OPPOSITE_PRINT)
+
+    def _best_first(self, side):
+        own = [o for o in self.orders if o.side == side]
+        return sorted(own, key=lambda o: o.price, reverse=side == BID)
+
+    @staticmethod
+    def _happened_before(event, order):
+        return event.exch_ns // MS < order.arrived_exch_ns // MS
+
+    def _fill_reached(self, order, event, spent, reason):
+        """Nobody is ahead of an order that the print reached."""
+        before, order.ahead = order.ahead, Fraction(0)
+        lots = min(order.leaves, event.size_lots - spent[order.account])
+        if lots > 0:
+            spent[order.account] += lots
+            self._fill(order, lots, reason, event, before)
+
+    def _print_at(self, event, side, price, late, spent):
+        level = self.levels.get((side, price))
+        if level is None:
+            return
+        restored = Fraction(0)
+        if late and level.unexplained > 0:
+            lots = min(event.size_lots, level.unexplained)
+            restored = Fraction(lots, level.unexplained)
+            level.unexplained -= lots
+        for order in self._own(side, price):
+            before_us = self._happened_before(event, order)
+            if order.ahead is None or (late and before_us):
+                continue
+            back = snap(order.last_cancelled_ahead * restored)
+            order.last_cancelled_ahead -= back
+            order.cancelled_ahead -= back
+            order.ahead += back
+            before = order.ahead
+            left = event.size_lots - spent[order.account]
+            order.ahead = max(Fraction(0), before - left)
+            order.traded_ahead += before - order.ahead
+            lots = min(order.leaves, math.floor(left - before + Fraction(1, 2)))
+            if not before_us and lots > 0:
+                spent[order.account] += lots
+                self._fill(order, lots, Evidence.PRINT_AT_PRICE, event, before)
+
+    # Depth
+
+    def _begin_message(self, exch_ns):
+        self.in_message = True
+        self.previous_depth_ns, self.depth_ns = self.depth_ns, exch_ns
+        if exch_ns > self.previous_depth_ns:
+            self.publish_ns = min(self.publish_ns, exch_ns - self.previous_depth_ns)
+        for p in self.pending:
+            if p.exch_ns <= exch_ns and (p.side, p.price) in self.levels:
+                self.levels[p.side, p.price].included += p.lots
+        self.pending = [p for p in self.pending if p.exch_ns > exch_ns]
+
+    def _end_message(self):
+        self.in_message = False
+        for (side, price), level in self.levels.items():
+            if level.included > 0:  # printed and refilled: what is published did not change
+                self._own_level_changed(side, price, level.known, 0)
+
+    def _change_level(self, event):
+        side, price, lots = event.side, event.price_ticks, event.size_lots
+        self._set_level(side, price, lots)
+        if (side, price) in self.levels:
+            self._own_level_changed(side, price, lots, event.flags)
+        if lots > 0:
+            self._fill_by_quote(event, 1 - side)
+
+    def _own_level_changed(self, side, price, lots, flags):
+        level = self.levels[side, price]
+        printed, level.included = level.included, 0
+        if flags & Flag.LEFT_WINDOW:
+            level.left_window = True
+            return
+        expected = max(0, level.known - printed)
+        came_back = level.left_window or bool(flags & Flag.ENTERED_WINDOW)
+        level.left_window = False
+        level.known = lots
+        level.unexplained = 0 if came_back else max(0, expected - lots)
+        self._refresh_used(side, price, printed, lots)
+        for order in self._own(side, price):
+            order.last_cancelled_ahead = Fraction(0)
+            if self.depth_ns <= order.arrived_exch_ns:
+                order.ahead = Fraction(max(0, lots - self._printed(side, price)))
+                order.ahead_at_entry = order.ahead
+                continue
+            if not came_back and order.ahead is not None:
+                if lots < expected:
+                    self._split_cancel(order, expected, expected - lots)
+                elif self.previous_depth_ns <= order.arrived_exch_ns:
+                    self._joined_amid_additions(order, lots - expected)
+            self._cap(order, lots)
+
+    def _split_cancel(self, order, expected, cancelled):
+        ahead, behind = order.ahead, max(Fraction(0), expected - order.ahead)
+        if ahead == 0:
+            moved = Fraction(0)
+        elif behind == 0:
+            moved = Fraction(cancelled)
+        else:
+            moved = cancelled * share_ahead(self.queue_model, ahead, behind)
+        moved = snap(min(max(moved, cancelled - behind), ahead, cancelled))
+        order.ahead -= moved
+        order.cancelled_ahead += moved
+        order.last_cancelled_ahead = moved
+
+    def _joined_amid_additions(self, order, added):
+        interval = min(self.publish_ns, self.depth_ns - self.previous_depth_ns)
+        before = order.arrived_exch_ns - (self.depth_ns - interval)
+        order.ahead = snap(order.ahead + added * Fraction(max(0, before), interval))
+
+    @staticmethod
+    def _cap(order, lots):
+        if order.ahead is None:
+            order.ahead = order.ahead_at_entry = Fraction(lots)
+        elif order.ahead > lots:
+            order.cancelled_ahead += order.ahead - lots
+            order.ahead = Fraction(lots)
+
+    def _refresh_used(self, side, price, printed, lots):
+        for used_side, used_price, account in list(self.used):
+            if (used_side, used_price) == (side, price):
+                used = self.used[side, price, account]
+                self.used[side, price, account] = min(max(0, used - printed), lots)
+
+    def _fill_by_quote(self, event, side):
+        """A quote of the other side at the event's price meets own orders at or through it."""
+        price = event.price_ticks
+        for order in self._best_first(side):
+            used = self.used[1 - side, price, order.account]
+            lots = min(order.leaves, event.size_lots - used)
+            if at_or_better(side, order.price, price) and lots > 0:
+                before, order.ahead = order.ahead, Fraction(0)
+                self._use_up(1 - side, price, order.account, used + lots)
+                self._fill(order, lots, Evidence.OPPOSITE_QUOTE, event, before)
+
+    # A fresh book after a gap
+
+    def _rebase(self, event):
+        self.depth_ns = self.previous_depth_ns = event.exch_ns
+        self.pending = []
+        for side in (BID, ASK):
+            self._fill_passed(event, side)
+            for (level_side, price), level in self.levels.items():
+                if level_side == side:
+                    self._rebase_level(side, price, level)
+
+    def _fill_passed(self, event, side):
+        quotes = self.displayed[1 - side]
+        if not quotes:
+            return
+        quote, lots = quotes.peekitem(0 if side == BID else -1)
+        evidence = event._replace(price_ticks=quote, size_lots=lots)
+        for order in self._best_first(side):
+            if better(side, order.price, quote):
+                before, order.ahead = order.ahead, Fraction(0)
+                self._fill(order, order.leaves, Evidence.MARKET_PASSED, evidence, before)
+        self._fill_by_quote(evidence, side)
+
+    def _rebase_level(self, side, price, level):
+        level.included = level.unexplained = 0
+        level.left_window = self._unpublished(side, price)
+        if level.left_window:
+            return
+        level.known = self.displayed[side].get(price, 0)
+        for order in self._own(side, price):
+            order.last_cancelled_ahead = Fraction(0)
+            self._cap(order, level.known)
+        self._refresh_used(side, price, 0, level.known)
+
+    # Bookkeeping
+
+    def _own_level(self, side, price):
+        known = self.displayed[side].get(price, 0)
+        return self.levels.setdefault((side, price), OwnLevel(known))
+
+    def _use_up(self, side, price, account, lots):
+        self._own_level(side, price)
+        self.used[side, price, account] = lots
+
+    def _forget_idle_levels(self):
+        wanted = {(o.side, o.price) for o in self.orders}
+        wanted |= {(side, price) for (side, price, _), lots in self.used.items() if lots > 0}
+        self.levels = {key: level for key, level in self.levels.items() if key in wanted}
+
+    def _fill(self, order, lots, reason, event, before):
+        order.leaves -= lots
+        self._report(
+            event.recv_ns,
+            order.order_id,
+            ReportKind.FILL,
+            reason,
+            MakerTaker.MAKER,
+            order.price,
+            lots,
+            order.leaves,
+            evidence_price=event.price_ticks,
+            evidence_lots=event.size_lots,
+            exch_ns=event.exch_ns,
+            seq=event.seq,
+            before=before,
+            after=order.ahead,
+        )
+        if order.leaves == 0:
+            self.orders.remove(order)
+
+    def _cancelled(self, at_ns, order_id, reason, price, lots):
+        self._report(at_ns, order_id, ReportKind.CANCEL, reason, 0, price, lots, 0)
+
+    def _report(
+        self,
+        at_ns,
+        order_id,
+        kind,
+        reason,
+        role,
+        price,
+        size,
+        leaves,
+        *,
+        counter_id=0,
+        evidence_price=0,
+        evidence_lots=0,
+        exch_ns=0,
+        seq=0,
+        before=Fraction(0),
+        after=Fraction(0),
+    ):
+        self.reports.append(
+            Report(
+                at_ns,
+                order_id,
+                counter_id,
+                int(kind),
+                int(reason),
+                int(role),
+                price,
+                size,
+                leaves,
+                evidence_price,
+                evidence_lots,
+                exch_ns,
+                seq,
+                UNKNOWN_AHEAD if before is None else before,
+                UNKNOWN_AHEAD if after is None else after,
+            )
+        )
