@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from paper_bitmart.bitmart.decimals import BadNumber, format_atoms, from_atoms, parse_decimal
+from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.server import admin_messages as messages
 from paper_bitmart.server.admin_guard import AdminError
 from paper_bitmart.server.context import ServerContext
@@ -23,7 +24,11 @@ class AccountAdmin:
 
     def list(self) -> Any:
         """Names and access keys of all accounts."""
-        return {"accounts": [self._summary(account.name) for account in self._context.venue.accounts()]}
+        by_account: dict[str, list[str]] = {account.name: [] for account in self._context.venue.accounts()}
+        for key in self._context.keys:
+            if key.account in by_account:
+                by_account[key.account].append(key.access_key)
+        return {"accounts": [{"name": name, "access_keys": keys} for name, keys in by_account.items()]}
 
     def show(self, account: str) -> Any:
         """One account with its balances."""
@@ -92,8 +97,10 @@ class AccountAdmin:
         }
 
     def _known(self, account: str) -> None:
-        if all(known.name != account for known in self._context.venue.accounts()):
-            raise AdminError(404, f"no account {account[:64]!r}")
+        try:
+            self._context.venue.account(account)
+        except BitmartError as error:
+            raise AdminError(404, f"no account {account[:64]!r}") from error
 
     def _summary(self, account: str) -> dict[str, Any]:
         keys = [key.access_key for key in self._context.keys.of_account(account)]

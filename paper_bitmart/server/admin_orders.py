@@ -22,7 +22,7 @@ class OrderAdmin:
     def open_orders(self, account: str | None, symbol: str | None) -> Any:
         """Open orders of one or all accounts with the queue ahead of each; lots, -1 for none known."""
         venue = self._context.venue
-        if symbol is not None and symbol not in venue.rules:
+        if symbol is not None and not self._context.has_symbol(symbol):
             raise refusal(50001, field="symbol", value=symbol)
         names = [known.name for known in venue.accounts()]
         if account is not None and account not in names:
@@ -52,7 +52,7 @@ class OrderAdmin:
         raise AdminError(404, "no such order")
 
     def _row(self, order: Order) -> dict[str, Any]:
-        row = msgspec.to_builtins(order_wire.order_row(order, self._context.venue.rules[order.symbol]))
+        row = msgspec.to_builtins(order_wire.order_row(order, self._context.rules(order.symbol)))
         return {
             **row,
             "account": order.account,
@@ -60,7 +60,7 @@ class OrderAdmin:
         }
 
     def _fill(self, fill: Fill) -> dict[str, Any]:
-        rules = self._context.venue.rules[fill.symbol]
+        rules = self._context.rules(fill.symbol)
         return {
             **msgspec.to_builtins(order_wire.trade_row(fill, rules)),
             "evidence": Evidence(fill.evidence).name.lower(),

@@ -100,8 +100,15 @@ class Server:
 
     def __init__(self, app: web.Application, settings: ServerSettings) -> None:
         self._settings = settings
-        # The access log would name keys and addresses; what happened is in the journal.
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            app,
+            # What happened is in the journal; a log of addresses and query strings helps nobody.
+            access_log=None,
+            # A signature covers the bytes as they were sent.
+            auto_decompress=False,
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_S,
+        )
         self.port = 0
         """The port in use once started; the chosen one when the setting is 0."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.clock import Clock
 from paper_bitmart.server.book_view import BookView
 from paper_bitmart.server.faults import Faults
@@ -37,6 +38,13 @@ class ServerContext:
     @property
     def venue(self) -> Venue:
         return self.session.venue
+
+    def rules(self, symbol: str) -> SymbolRules:
+        """Rules of a symbol that `has_symbol`; O(1)."""
+        return self.session.views[symbol].rules
+
+    def has_symbol(self, symbol: str) -> bool:
+        return symbol in self.session.views
 
     def market_ns(self) -> int:
         """Now by the market's clock, ns since 1970."""

@@ -151,6 +151,8 @@ class Gate:
         except HTTPRequestEntityTooLarge as error:
             text = f"Bad Request [body exceeds {self._context.settings.body_bytes_max} bytes]"
             raise refusal(50000, field="body", message=text) from error
+        except web.RequestPayloadError as error:
+            raise refusal(50000, field="body", message="Bad Request [body cannot be read]") from error
 
 
 def _rate_headers(rate: RateState) -> dict[str, str]:

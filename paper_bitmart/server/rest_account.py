@@ -63,7 +63,7 @@ async def spot_wallet(call: Call) -> SpotWallet:
 async def trade_fee(call: Call) -> TradeFee:
     """GET /spot/v1/trade_fee, with the two extra names that ccxt reads."""
     symbol = call.params.required("symbol")
-    if symbol not in call.context.venue.rules:
+    if not call.context.has_symbol(symbol):
         raise refusal(50001, field="symbol", value=symbol)
     rates = call.context.venue.fee_rates(call.account, symbol)
     maker, taker = rate_text(rates.maker_ppm), rate_text(rates.taker_ppm)
@@ -80,7 +80,7 @@ async def trade_fee(call: Call) -> TradeFee:
 
 async def user_fee(call: Call) -> UserFee:
     """GET /spot/v1/user_fee: one class of pairs here, so all four pay what the first symbol costs."""
-    rates = call.context.venue.fee_rates(call.account, next(iter(call.context.venue.rules)))
+    rates = call.context.venue.fee_rates(call.account, next(iter(call.context.session.views)))
     maker, taker = rate_text(rates.maker_ppm), rate_text(rates.taker_ppm)
     by_class = {
         f"{role}_fee_rate_{name}": rate
@@ -110,7 +110,7 @@ def _usd_text(call: Call, asset: str, amount_atoms: int) -> str | None:
     ticker = view.ticker() if view is not None else None
     if ticker is None or ticker.last_ticks is None:
         return None
-    price_atoms = ticker.last_ticks * call.context.venue.rules[symbol].tick_atoms
+    price_atoms = ticker.last_ticks * call.context.rules(symbol).tick_atoms
     return format_atoms(amount_atoms * price_atoms // ATOMS)
 
 

@@ -129,7 +129,7 @@ async def books(call: Call) -> BookData:
     """GET /spot/quotation/v3/books."""
     symbol = market_symbol(call)
     count = _count(call, BOOK_LEVELS_DEFAULT, BOOK_LEVELS_MAX)
-    rules = call.context.venue.rules[symbol]
+    rules = call.context.rules(symbol)
     bids, asks = call.context.books.depth(symbol, count)
     at_ms = call.context.session.views[symbol].exch_ns // NS_PER_MS
     return BookData(
@@ -151,7 +151,7 @@ async def trades(call: Call) -> list[TradeRow]:
 def market_symbol(call: Call) -> str:
     """The symbol of a market data call; 70001 when missing, 70002 when unknown."""
     symbol = call.params.required("symbol", 70001)
-    if symbol not in call.context.session.views:
+    if not call.context.has_symbol(symbol):
         raise refusal(70002, field="symbol", value=symbol)
     return symbol
 

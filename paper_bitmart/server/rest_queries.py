@@ -77,14 +77,13 @@ async def query_trades(call: Call) -> list[TradeData]:
     fills = call.context.venue.fills(
         call.account, wanted.symbol, start_ms=wanted.start_ms, end_ms=wanted.end_ms, limit=wanted.limit
     )
-    rules = call.context.venue.rules
-    return [order_wire.trade_row(fill, rules[fill.symbol]) for fill in fills]
+    return [order_wire.trade_row(fill, call.context.rules(fill.symbol)) for fill in fills]
 
 
 async def query_order_trades(call: Call) -> list[TradeData]:
     """POST /spot/v4/query/order-trades: all fills of one order, also of one without any."""
     order = _find(call, order_id=order_id(call.params.required("orderId")), any_state=True)
-    rules = call.context.venue.rules[order.symbol]
+    rules = call.context.rules(order.symbol)
     fills = call.context.venue.fills(call.account, order_id=order.order_id)
     return [order_wire.trade_row(fill, rules) for fill in fills]
 
@@ -97,7 +96,7 @@ def _find(call: Call, *, any_state: bool = False, **ids: Any) -> Order:
 
 
 def _order_row(call: Call, order: Order) -> OrderData:
-    return order_wire.order_row(order, call.context.venue.rules[order.symbol])
+    return order_wire.order_row(order, call.context.rules(order.symbol))
 
 
 def _read_range(call: Call) -> _Range:
@@ -108,7 +107,7 @@ def _read_range(call: Call) -> _Range:
     """
     params = call.params
     symbol = params.text("symbol")
-    if symbol is not None and symbol not in call.context.venue.rules:
+    if symbol is not None and not call.context.has_symbol(symbol):
         raise refusal(50001, field="symbol", value=symbol)
     mode = params.choice("orderMode", OrderMode, 52000)
     start_ms, end_ms = _read_times(call)

@@ -1,3 +1,5 @@
+import gzip
+
 import aiohttp
 import pytest
 from rest_support import ALICE, START_NS, serving
@@ -40,6 +42,16 @@ async def test_open_websockets_are_closed_when_the_server_stops():
             assert (await socket.receive()).data == "pong"
         message = await socket.receive()
         assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+
+
+@pytest.mark.parametrize("body", [b"junk", gzip.compress(b"{}")])
+async def test_a_signature_covers_the_bytes_as_sent_whatever_their_encoding(body):
+    settings = ServerSettings(port=0)
+    async with serving() as exchange, Server(app_of(exchange, settings), settings) as server:
+        headers = exchange.signed(body) | {"Content-Encoding": "gzip"}
+        async with aiohttp.ClientSession() as http:
+            response = await http.post(f"{server.url}/spot/v4/cancel_all", headers=headers, data=body)
+            assert (await response.json())["code"] == 30018
 
 
 async def test_a_port_in_use_is_an_os_error():
