@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paper_bitmart.server.auth import Level, Window
-from paper_bitmart.server.keys import ApiKey, Permission
+from paper_bitmart.server.keys import Permission
 from paper_bitmart.server.params import Params
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Call:
     params: Params
     account: str
     at_ns: int
-    key: ApiKey | None = None
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -55,8 +54,3 @@ class Endpoint:
     def name(self) -> str:
         """ "METHOD /path", its row in the rate limit table."""
         return f"{self.method} {self.path}"
-
-    @property
-    def is_account(self) -> bool:
-        """Funding account endpoints refuse with codes 60030/60031 where spot has 57001/58001."""
-        return self.path.startswith("/account/")

@@ -93,6 +93,7 @@ class Gate:
         if by_method is None:
             raise refusal(30000, field="path", value=request.path)
         endpoint = by_method.get(request.method) or by_method.get("*")
+        # The funding account's endpoints have codes of their own for the same mistakes.
         is_account = request.path.startswith("/account/")
         if endpoint is None:
             raise refusal(60030 if is_account else 57001, field="method", value=request.method)
@@ -113,7 +114,7 @@ class Gate:
         else:
             params = Params(request.query)
         account = self._context.venue.account(key.account).name if key is not None else ""
-        return await endpoint.handler(Call(self._context, params, account, at_ns, key))
+        return await endpoint.handler(Call(self._context, params, account, at_ns))
 
     async def _apply_faults(self, endpoint: Endpoint, at_ns: int) -> None:
         planned = self._context.faults.on_request(endpoint.path, at_ns)

@@ -7,6 +7,8 @@ import pytest
 from rest_support import ALICE, FROZEN, READER, START_MS, serving
 
 from paper_bitmart.bitmart import signing
+from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.journal_error import JournalWriteFailed
 from paper_bitmart.server import app
 from paper_bitmart.server.auth import Level
 from paper_bitmart.server.faults import Fault, FaultPlan, FaultRule
@@ -119,6 +121,23 @@ async def test_a_body_that_cannot_be_unpacked_is_50000():
         headers = exchange.signed(b"junk") | {"Content-Encoding": "gzip"}
         reply = await exchange.request("POST", CANCEL_ALL, headers=headers, data=b"junk")
         assert (reply.status, reply.code, reply.message) == (400, 50000, "Bad Request [body cannot be read]")
+
+
+async def test_an_order_that_cannot_be_journaled_is_59002_and_leaves_nothing(tmp_path, monkeypatch):
+    journal = Journal(tmp_path)
+
+    def disk_full():
+        raise JournalWriteFailed(tmp_path, "disk full")
+
+    async with serving(journal=journal) as exchange:
+        wallet = (await exchange.get("/spot/v1/wallet", ALICE)).data
+        with monkeypatch.context() as broken:
+            broken.setattr(journal, "commit", disk_full)
+            fields = {"symbol": "ETH_USDT", "side": "buy", "type": "limit", "size": "1", "price": "2000"}
+            reply = await exchange.post(SUBMIT, **fields)
+            assert (reply.status, reply.code) == (500, 59002)
+        assert (await exchange.post("/spot/v4/query/open-orders")).data == []
+        assert (await exchange.get("/spot/v1/wallet", ALICE)).data == wallet
 
 
 async def test_every_answer_has_its_own_trace():
