@@ -69,13 +69,15 @@ ALIASES = {
 
 
 def read_line(text: str) -> Line | None:
-    """The command in a line; None for an empty line or a comment (#).
+    """The command in a line; None for an empty line or one that begins with # (a comment).
 
     Raises:
         LineError: no such command, or too few or too many arguments.
     """
+    if text.lstrip().startswith("#"):
+        return None
     try:
-        words = shlex.split(text, comments=True)
+        words = shlex.split(text)
     except ValueError as error:
         raise LineError(f"{text!r}: {error}") from error
     if not words:

@@ -6,10 +6,11 @@ answer, not a mistake.
 """
 
 import asyncio
+import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
-from typing import TextIO
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TextIO
 
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector import shell_words as words
@@ -133,7 +134,20 @@ async def _interactive(shell: Shell, exchange: PaperExchange) -> None:
                 continue
             except EOFError:
                 return
-            await shell.execute(text)
+            await _until_interrupted(shell.execute(text))
+
+
+async def _until_interrupted(command: Coroutine[Any, Any, None]) -> None:
+    """Ctrl-C ends what is going on (a long wait), not the shell."""
+    task = asyncio.ensure_future(command)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    try:
+        await asyncio.wait({task})
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    if not task.cancelled():
+        task.result()
 
 
 def _completions(exchange: PaperExchange) -> dict[str, object]:

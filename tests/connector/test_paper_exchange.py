@@ -1,0 +1,90 @@
+"""Putting a paper exchange together, and time that is stepped."""
+
+from decimal import Decimal
+
+import pytest
+from shell_bench import options
+
+from paper_bitmart.connector.paper_exchange import PairsOnly, PaperOptions, UnknownPair, open_exchange
+from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.journal_error import JournalLocked
+from paper_bitmart.feed.events import FeedState
+
+
+async def test_a_new_account_gets_ten_thousand_quote_and_one_base(tmp_path):
+    exchange = open_exchange(options(tmp_path))
+    await exchange.start()
+    amounts = {name: one.total_atoms // 10**18 for name, one in exchange.venue.balances("default").items()}
+    await exchange.session.close()
+    assert amounts == {"BTC": 1, "USDT": 10_000}
+
+
+async def test_the_market_is_live_when_the_start_is_over(tmp_path):
+    exchange = open_exchange(options(tmp_path))
+    await exchange.start()
+    assert exchange.venue.feed_state("BTC_USDT") is FeedState.LIVE
+    await exchange.session.close()
+
+
+async def test_the_demo_market_is_looped_by_default():
+    exchange = open_exchange(PaperOptions(speed=None, balances={"USDT": Decimal(1)}))
+    await exchange.start()
+    await exchange.time.wait(61 * 10**9)
+    views = exchange.session.views
+    assert {symbol: view.state for symbol, view in views.items()} == dict.fromkeys(views, FeedState.LIVE)
+    assert exchange.now_ns() - exchange.session.source.start_ns > 60 * 10**9
+    await exchange.session.close()
+
+
+async def test_pairs_leave_out_the_others():
+    exchange = open_exchange(PaperOptions(speed=None, pairs=["ETH_USDT"]))
+    await exchange.start()
+    assert list(exchange.session.views) == ["ETH_USDT"]
+    await exchange.session.close()
+
+
+def test_a_pair_that_the_market_lacks_is_named_with_those_it_has(tmp_path):
+    with pytest.raises(UnknownPair, match="DOGE-USDT is not in this market, which has BTC-USDT"):
+        open_exchange(options(tmp_path, pairs=["DOGE_USDT"]))
+
+
+async def test_batches_of_other_symbols_are_not_passed_on(tmp_path):
+    class Both:
+        name, start_ns, rules = "both", 0, {"A_B": object(), "C_D": object()}
+
+        async def run(self, emit):
+            emit("A_B", 1)
+            emit("C_D", 2)
+
+    seen = []
+    await PairsOnly(Both(), ["C_D"]).run(lambda symbol, events: seen.append((symbol, events)))
+    assert seen == [("C_D", 2)]
+
+
+def test_a_state_directory_in_use_is_refused_and_left_alone(tmp_path):
+    with Journal(tmp_path / "state"), pytest.raises(JournalLocked):
+        open_exchange(options(tmp_path, state=tmp_path / "state"))
+
+
+async def test_a_second_session_starts_after_the_firsts_last_moment(tmp_path):
+    paper = options(tmp_path, state=tmp_path / "state")
+    first = open_exchange(paper)
+    await first.start()
+    await first.time.wait(10**9)
+    ended_ns = first.now_ns()
+    await first.session.close()
+    second = open_exchange(paper)
+    await second.start()
+    assert second.now_ns() > ended_ns
+    assert second.venue.feed_state("BTC_USDT") is FeedState.LIVE
+    await second.session.close()
+
+
+async def test_with_a_running_clock_time_passes_by_itself(tmp_path):
+    paper = options(tmp_path)
+    exchange = open_exchange(PaperOptions(capture=paper.capture, symbols=paper.symbols, speed=1000.0))
+    await exchange.start()
+    before_ns = exchange.now_ns()
+    await exchange.time.wait(10**9)
+    assert exchange.now_ns() >= before_ns + 10**9
+    await exchange.session.close()

@@ -1,0 +1,51 @@
+"""Piped sessions from their first line to their exit code, and the toolbar."""
+
+import io
+
+import pytest
+from shell_bench import options
+
+from paper_bitmart.connector.paper_exchange import open_exchange
+from paper_bitmart.connector.shell_run import run_shell, toolbar
+
+
+def piped(paper, *lines):
+    out = io.StringIO()
+    code = run_shell(paper, "bitmart_paper_trade", stdin=io.StringIO("\n".join(lines) + "\n"), stdout=out)
+    return code, out.getvalue().splitlines()
+
+
+def test_a_piped_session_greets_echoes_and_answers(tmp_path):
+    code, lines = piped(options(tmp_path), "buy BTC-USDT limit 1 99.99", "", "exit", "balance")
+    assert code == 0
+    assert lines == [
+        "You are now connected to bitmart_paper_trade",
+        "BTC-USDT from capture capture.jsonl; paper money only. Type help for the commands.",
+        ">>> buy BTC-USDT limit 1 99.99",
+        "#1 accepted: buy limit 1 BTC-USDT at 99.99, 5 BTC ahead in the queue",
+        ">>> exit",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("balance", 0), ("buy BTC-USDT limit 0.001 1", 0), ("sing", 2), ("buy BTC-USDT limit x 1", 2)],
+)
+def test_the_exit_code_tells_whether_every_line_was_understood(tmp_path, line, code):
+    assert piped(options(tmp_path), line, "balance")[0] == code
+
+
+def test_errors_go_to_stderr_and_the_session_goes_on(tmp_path, capsys):
+    _, lines = piped(options(tmp_path), "sing", "balance")
+    assert capsys.readouterr().err == "error: there is no command 'sing'; help lists them all\n"
+    assert lines[-1].startswith("USDT")
+
+
+async def test_the_toolbar_shows_best_prices_and_open_orders(tmp_path):
+    from paper_bitmart.connector.shell import Shell
+
+    exchange = open_exchange(options(tmp_path))
+    await exchange.start()
+    await Shell(exchange, print, print).execute("buy BTC-USDT limit 1 99.99")
+    assert toolbar(exchange) == "BTC-USDT 100.00/100.02 | 1 open | #1 buy 99.99 ahead 5"
+    await exchange.session.close()
