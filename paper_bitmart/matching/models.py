@@ -7,7 +7,7 @@
 | power | by A^n : B^n | hftbacktest PowerProbQueueFunc |
 | log | by ln(1 + A) : ln(1 + B) | hftbacktest LogProbQueueFunc |
 | backweighted | mostly from the back, by the logarithm of the position | young orders are cancelled most |
-| order_list | from guessed orders of that size, else w times as likely from behind | the default |
+| order_list | as a guessed order of that size; 16 times as likely from behind | ours, the default |
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROPORTIONAL = QueueModel("proportional", queue.PROPORTIONAL)
 POWER = QueueModel("power", queue.POWER, (3.0, 0.0))
 LOG = QueueModel("log", queue.LOG)
 BACKWEIGHTED = QueueModel("backweighted", queue.BACKWEIGHTED, (1.0, 0.0))
-ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (8.0, 50.0))
+ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (16.0, 0.02))
 
 MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST)}
 DEFAULT_MODEL = ORDER_LIST

@@ -9,11 +9,11 @@ from paper_bitmart.matching.core.book import is_unpublished, level_size, set_lev
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
 from paper_bitmart.matching.core.guessed_orders import (
+    count_twins,
     eat_front,
     forget,
     join,
     leave,
-    lots_of_size_behind,
     shrink_back,
     youngest_of_size,
 )
@@ -155,13 +155,18 @@ def update_guesses(st, level, printed, expected, lots):
 def split_cancel(st, slot, expected, cancelled):
     """Let the queue model say how much of a cancel stood ahead of an order."""
     order = st.orders[slot]
-    same_size = 0
+    twins_ahead, twins_behind = 0, 0
     if st.scalars[QUEUE_MODEL] == ORDER_LIST:
         level = st.own_levels[order["own_level"]]
-        same_size = lots_of_size_behind(st, level, cancelled, order["joined_stamp"])
-    behind = expected - order["ahead"]
+        twins_ahead, twins_behind = count_twins(st, level, cancelled, order["joined_stamp"])
     lots = cancelled_ahead(
-        st.scalars[QUEUE_MODEL], st.params, order["ahead"], behind, float(cancelled), float(same_size)
+        st.scalars[QUEUE_MODEL],
+        st.params,
+        order["ahead"],
+        expected - order["ahead"],
+        float(cancelled),
+        float(twins_ahead),
+        float(twins_behind),
     )
     order["ahead"] -= lots
     order["cancelled_ahead"] += lots

@@ -77,15 +77,19 @@ def youngest_of_size(st, level, lots):
 
 
 @compiled
-def lots_of_size_behind(st, level, lots, joined_stamp):
-    """Lots of the guessed orders of exactly `lots` that joined after `joined_stamp`."""
-    total = 0
+def count_twins(st, level, lots, joined_stamp):
+    """Guessed orders of exactly `lots` that joined before `joined_stamp` and since: (ahead, behind)."""
+    ahead, behind = 0, 0
     slot = level["newest"]
-    while slot >= 0 and st.guesses[slot]["stamp"] >= joined_stamp:
-        if st.guesses[slot]["lots"] == lots:
-            total += lots
-        slot = st.guesses[slot]["prev"]
-    return total
+    while slot >= 0:
+        guess = st.guesses[slot]
+        if guess["lots"] == lots:
+            if guess["stamp"] < joined_stamp:
+                ahead += 1
+            else:
+                behind += 1
+        slot = guess["prev"]
+    return ahead, behind
 
 
 @compiled

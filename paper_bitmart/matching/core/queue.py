@@ -14,7 +14,7 @@ CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST = 0, 1, 2, 3, 4
 
 
 @compiled
-def share_ahead(model, params, ahead, behind, same_size_behind):
+def share_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behind):
     """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1. A, B: lots ahead and behind.
 
     conservative: 0, everything leaves from behind first.
@@ -22,9 +22,9 @@ def share_ahead(model, params, ahead, behind, same_size_behind):
     power: A^n / (A^n + B^n), n = params[0].
     log: ln(1 + A) / (ln(1 + A) + ln(1 + B)).
     backweighted: 1 - ln(1 + B/u) / ln(1 + (A + B)/u), u = params[0] lots: one order's usual size.
-    order_list: A / (A + w (B + (m - 1) S)), w = params[0]: how much likelier a lot behind is to be cancelled
-    than one ahead; S: lots of guessed orders behind of exactly the cancelled size, which weigh m = params[1]
-    times as much.
+    order_list: a / (a + w b), where a = twins ahead + e A / cancelled, b likewise behind. A twin is a guessed
+    order of exactly the cancelled size; lots that no guess tells apart hold e = params[1] of a twin for each
+    cancelled size that fits; an order behind, being younger, is w = params[0] times as likely to be cancelled.
     """
     if ahead <= 0.0:
         return 0.0
@@ -41,15 +41,17 @@ def share_ahead(model, params, ahead, behind, same_size_behind):
         a, b = math.log(1.0 + ahead), math.log(1.0 + behind)
         return a / (a + b)
     if model == ORDER_LIST:
-        return ahead / (ahead + params[0] * (behind + (params[1] - 1.0) * same_size_behind))
+        a = twins_ahead + params[1] * ahead / cancelled
+        b = twins_behind + params[1] * behind / cancelled
+        return a / (a + params[0] * b)
     u = params[0]
     return 1.0 - math.log(1.0 + behind / u) / math.log(1.0 + (ahead + behind) / u)
 
 
 @compiled
-def cancelled_ahead(model, params, ahead, behind, cancelled, same_size_behind):
+def cancelled_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behind):
     """Lots of `cancelled` that left from ahead, within the bounds every model must respect."""
     behind = max(behind, 0.0)
-    lots = cancelled * share_ahead(model, params, ahead, behind, same_size_behind)
+    lots = cancelled * share_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behind)
     lots = max(lots, cancelled - behind)
     return snap(min(lots, min(ahead, cancelled)))
