@@ -17,7 +17,7 @@ from paper_bitmart.feed.capture import CaptureError, CaptureReader, RawMessage
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.mirror import DepthSource, Mirror
 from paper_bitmart.feed.mirror_counters import MirrorCounters
-from paper_bitmart.feed.pushes import DISCONNECTED, Push, PushKind, decode_push
+from paper_bitmart.feed.pushes import DISCONNECTED, REFUSED, Push, PushKind, decode_push
 
 RulesOrPath = Mapping[str, SymbolRules] | Path | str
 
@@ -130,7 +130,7 @@ class CaptureConverter:
         try:
             push = decode_push(raw.payload)
             self._count(raw, push)
-            if push.kind is PushKind.CONTROL and push.name == DISCONNECTED:
+            if push.kind is PushKind.CONTROL and push.name in (DISCONNECTED, REFUSED):
                 for mirror in self.mirrors.values():
                     self._accept(mirror, raw, push)
                 return

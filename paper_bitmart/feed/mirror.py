@@ -33,7 +33,7 @@ from paper_bitmart.feed.events import ASK, BID, FeedState, Flag, Kind
 from paper_bitmart.feed.level_reader import LevelReader, RepeatedPrice, exchange_ns
 from paper_bitmart.feed.levels import Level, LevelChange, apply_levels, best_of
 from paper_bitmart.feed.mirror_counters import MirrorCounters
-from paper_bitmart.feed.pushes import DISCONNECTED, Push, PushKind, decode_push
+from paper_bitmart.feed.pushes import DISCONNECTED, REFUSED, Push, PushKind, decode_push
 
 DepthSource = Literal["increase100", "depth50", "auto"]
 
@@ -137,8 +137,8 @@ class Mirror:
             # It may have been a depth message, and nobody can tell now.
             self._bad(error, breaks_book=True)
             return
-        if push.kind is PushKind.CONTROL and push.name == DISCONNECTED:
-            self._disconnect()
+        if push.kind is PushKind.CONTROL:
+            self._control(push)
             return
         events_before = len(self._out)
         for i, item in enumerate(push.items):
@@ -195,6 +195,12 @@ class Mirror:
             raise ValueError(f"{self.symbol}: receive time went back from {self._recv_ns} to {recv_ns}")
         self._recv_ns = recv_ns
         self._seq = seq & 0xFFFF_FFFF
+
+    def _control(self, push: Push) -> None:
+        if push.name == DISCONNECTED:
+            self._disconnect()
+        elif push.name == REFUSED and push.topic in ("", self.symbol):
+            self._bad(MessageError("", push.error), breaks_book=True, strict=False)
 
     def _accept_item(self, kind: PushKind, item: object, i: int) -> None:
         try:

@@ -26,7 +26,9 @@ class Playback:
 
     Args:
         events: per symbol (n,) EVENT_DTYPE as a mirror writes it: by recv_ns, a snapshot first.
-        start_ns: market time of the recording's first event; None keeps the recorded times.
+        start_ns: market time of the recording's first event; None keeps the recorded times. Re-based, the
+            venue's times are set by the receiver's clock: the quickest message arrived at once, none
+            comes from the future.
         loop: begin anew at the end, for ever; otherwise the end is FEED_STATE CLOSED.
 
     Raises:
@@ -44,6 +46,9 @@ class Playback:
         self._seqs = 1 + max(int(array["seq"].max()) for array in self._events.values())
         self._lap_ns = self._last_ns - self._first_ns + SEAM_NS
         self._shift_ns = 0 if start_ns is None else start_ns - self._first_ns
+        self._exch_shift_ns = 0
+        if start_ns is not None:
+            self._exch_shift_ns = min(_least_delay_ns(array) for array in self._events.values())
         self._loop = loop
         self._at = dict.fromkeys(self._events, 0)
         self.lap = 0
@@ -120,9 +125,9 @@ class Playback:
 
     def _shifted(self, events: np.ndarray) -> np.ndarray:
         shifted = events.copy()
-        if self._shift_ns:
+        if self._shift_ns or self._exch_shift_ns:
             shifted["recv_ns"] += self._shift_ns
-            shifted["exch_ns"] += self._shift_ns
+            shifted["exch_ns"] += self._shift_ns + self._exch_shift_ns
         if self.lap:
             shifted["seq"] += np.uint32(self._seq_offset)
         return shifted
@@ -144,7 +149,7 @@ class Playback:
         for symbol, array in self._events.items():
             event = np.zeros(1, EVENT_DTYPE)
             event["recv_ns"] = self.end_ns
-            event["exch_ns"] = int(array["exch_ns"][-1]) + self._shift_ns
+            event["exch_ns"] = int(array["exch_ns"][-1]) + self._shift_ns + self._exch_shift_ns
             event["seq"] = (int(array["seq"].max()) + self._seq_offset) % 2**32
             event["kind"], event["size_lots"], event["flags"] = Kind.FEED_STATE, state, Flag.LAST
             yield symbol, event
@@ -180,3 +185,9 @@ def book_after(events: np.ndarray) -> np.ndarray:
     standing = standing[standing["size_lots"] > 0]
     signed = np.where(standing["side"] == 0, -standing["price_ticks"], standing["price_ticks"])
     return standing[np.lexsort((signed, standing["side"]))]
+
+
+def _least_delay_ns(events: np.ndarray) -> int:
+    """Least receive minus exchange time: the clocks' difference and the least delay; 0 without venue times."""
+    stamped = events[events["exch_ns"] > 0]
+    return int((stamped["recv_ns"] - stamped["exch_ns"]).min()) if len(stamped) else 0

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET
 
 from paper_bitmart.bitmart.control_messages import ControlFrame
@@ -21,6 +22,10 @@ from paper_bitmart.bitmart.public_messages import (
 
 DISCONNECTED = "paper/disconnected"
 """`event` of the line that our recorder writes when its connection is lost."""
+
+REFUSED = "paper/refused"
+"""`event` of the line that stands for a frame which the live feed did not believe: `topic` is the symbol,
+or absent when nobody can tell; `errorMessage` says why; `frame` keeps the frame. The book is out of sync."""
 
 Item = Depth | DepthChange | Trade | BookTicker
 
@@ -41,6 +46,7 @@ class Push(NamedTuple):
     name: str
     items: Sequence[Item]
     error: str = ""
+    topic: str = ""
 
 
 _MIRRORED: dict[type, PushKind] = {
@@ -59,12 +65,22 @@ def decode_push(payload: bytes) -> Push:
     """
     message = decode_public(payload)
     if isinstance(message, ControlFrame):
-        return Push(PushKind.CONTROL, message.event, [], _error_of(message))
+        topic = "" if message.topic is UNSET else message.topic
+        return Push(PushKind.CONTROL, message.event, [], _error_of(message), topic)
     kind = _MIRRORED.get(type(message))
     if kind is None:
         return Push(PushKind.IGNORED, message.table, [])
     # mypy cannot tie the kind to the items; the mirror looks at each item's type anyway.
     return Push(kind, kind.value, message.data)  # type: ignore[arg-type]
+
+
+def refused_line(why: str, frame: bytes | str, symbol: str = "") -> bytes:
+    """The line that a recording keeps in place of `frame`; "" as symbol is the whole connection."""
+    text = frame if isinstance(frame, str) else frame.decode("utf-8", "backslashreplace")
+    line: dict[str, str] = {"event": REFUSED, "errorCode": "", "errorMessage": why, "frame": text}
+    if symbol:
+        line["topic"] = symbol
+    return msgspec.json.encode(line)
 
 
 def _error_of(frame: ControlFrame) -> str:

@@ -24,7 +24,7 @@ def share_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behi
     backweighted: 1 - ln(1 + B/u) / ln(1 + (A + B)/u), u = params[0] lots: one order's usual size.
     order_list: a / (a + w b), where a = twins ahead + e A / cancelled, b likewise behind. A twin is a guessed
     order of exactly the cancelled size; lots that no guess tells apart hold e = params[1] of a twin for each
-    cancelled size that fits; an order behind, being younger, is w = params[0] times as likely to be cancelled.
+    cancelled size that fits; an order behind, being younger, is w = params[0] times as likely to leave.
     """
     if ahead <= 0.0:
         return 0.0
