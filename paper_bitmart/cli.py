@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from paper_bitmart.backtest.replay import Progress, ReplaySummary
 
 EXIT_USAGE = 2
+INFO_COLUMNS = 150
+"""Width of the table that `info` prints."""
 
 app = typer.Typer(
     name="paper-bitmart",
@@ -177,7 +179,10 @@ def info(
         return
     from rich.console import Console
 
-    Console(highlight=False).print(described.rich())
+    console = Console(highlight=False)
+    # Narrower, its columns would be cut to nothing.
+    console.width = max(console.width, INFO_COLUMNS)
+    console.print(described.rich())
 
 
 @app.command()

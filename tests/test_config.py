@@ -1,0 +1,101 @@
+"""Option texts: what they mean, and the message when they mean nothing."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import pytest
+
+from paper_bitmart import config
+from paper_bitmart.config import ConfigError
+from paper_bitmart.exchange.fees import DEFAULT_FEES, NO_FEES, FeeRates
+from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS
+
+
+def test_balances_are_read_by_asset():
+    assert config.parse_balances(["USDT=10000", "BTC=0.5"]) == {"USDT": Decimal(10000), "BTC": Decimal("0.5")}
+    assert config.parse_balances([]) is None
+
+
+def test_pairs_become_symbols_in_any_spelling():
+    assert config.parse_pairs("BTC-USDT, eth_usdt") == ["BTC_USDT", "ETH_USDT"]
+    assert config.parse_pairs(None) is None
+
+
+@pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("0.5", 0.5), ("max", None)])
+def test_speeds(text, speed):
+    assert config.parse_speed(text) == speed
+
+
+@pytest.mark.parametrize(("text", "latency_ns"), [("5", 5_000_000), ("0.25", 250_000), (None, None)])
+def test_latencies(text, latency_ns):
+    assert config.parse_latency_ns("--entry-latency-ms", text) == latency_ns
+
+
+def test_fees_not_given_are_the_default_schedule():
+    assert config.parse_fees(None, None, no_fees=False) == DEFAULT_FEES
+    assert config.parse_fees(100, None, no_fees=False) == FeeRates(100, DEFAULT_FEES.taker_ppm)
+    assert config.parse_fees(None, None, no_fees=True) == NO_FEES
+
+
+def test_queue_models_are_known_by_name():
+    assert config.parse_queue_model(None) is DEFAULT_MODEL
+    assert {name: config.parse_queue_model(name) for name in MODELS} == MODELS
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (lambda: config.parse_balances(["USDT"]), "--balance: must read ASSET=AMOUNT"),
+        (lambda: config.parse_balances(["=5"]), "--balance: must read ASSET=AMOUNT"),
+        (lambda: config.parse_balances(["USDT=much"]), "--balance: 'much' is not a number"),
+        (lambda: config.parse_balances(["USDT=-1"]), "--balance: USDT=-1: must not be negative"),
+        (lambda: config.parse_balances(["A=1", "A=2"]), "--balance: A is given twice"),
+        (lambda: config.parse_pairs("BTC"), "--pairs: 'BTC' does not read BASE-QUOTE"),
+        (lambda: config.parse_speed("fast"), "--speed: 'fast' is not a number"),
+        (lambda: config.parse_speed("0"), "--speed: must be max, or above 0"),
+        (lambda: config.parse_latency_ns("--x-ms", "-1"), "--x-ms: must be 0 to 60000 ms, not -1"),
+        (lambda: config.parse_fees(-1, None, no_fees=False), "--maker-fee-ppm: must be 0 to 1000000"),
+        (lambda: config.parse_fees(None, 5, no_fees=True), "--taker-fee-ppm: contradicts --no-fees"),
+        (lambda: config.parse_queue_model("best"), "--queue-model: must be one of conservative, "),
+        (
+            lambda: config.choice("--colour", "green", Colour),
+            "--colour: must be one of red, blue, not 'green'",
+        ),
+    ],
+)
+def test_a_text_that_breaks_its_rule_is_told_with_the_option(read, message):
+    with pytest.raises(ConfigError) as caught:
+        read()
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("source", ["bitmart", "binance", "ccxt:okx", "ccxt"])
+def test_a_live_source_says_why_it_is_not_there_and_what_to_use(source):
+    with pytest.raises(ConfigError, match=r"BitMart stopped trading on 26 August 2026.*--source demo"):
+        config.check_source(source, None)
+
+
+def test_the_demo_market_needs_no_files_and_takes_none(tmp_path):
+    assert config.check_source("demo", None) is None
+    with pytest.raises(ConfigError, match="brings its own rules"):
+        config.check_source("demo", tmp_path)
+
+
+def test_a_capture_takes_the_rules_beside_it_unless_told_others(tmp_path):
+    capture = tmp_path / "capture.jsonl"
+    capture.touch()
+    with pytest.raises(ConfigError, match="--symbols: is needed"):
+        config.check_source(str(capture), None)
+    (tmp_path / "symbols.json").touch()
+    assert config.check_source(str(capture), None) == tmp_path / "symbols.json"
+    assert config.check_source(str(capture), tmp_path / "other.json") == tmp_path / "other.json"
+
+
+def test_a_capture_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match="there is no capture file 'nothing'"):
+        config.check_source("nothing", None)
