@@ -188,6 +188,6 @@ def book_after(events: np.ndarray) -> np.ndarray:
 
 
 def _least_delay_ns(events: np.ndarray) -> int:
-    """Least receive minus exchange time: the clocks' difference and the least delay; 0 without venue times."""
+    """Least receive minus exchange time: clock difference and least delay together; 0 if unstamped."""
     stamped = events[events["exch_ns"] > 0]
     return int((stamped["recv_ns"] - stamped["exch_ns"]).min()) if len(stamped) else 0
