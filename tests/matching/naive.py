@@ -6,13 +6,13 @@ this model searches.
 """
 
 import math
-from collections import defaultdict, namedtuple
-from dataclasses import dataclass
+from collections import defaultdict
 from fractions import Fraction
 
+from naive_records import Event, OwnLevel, PendingPrint, Report, RestingOrder, share_ahead, snap
 from sortedcontainers import SortedDict
 
-from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Flag, Kind
+from paper_bitmart.feed.events import FeedState, Flag, Kind
 from paper_bitmart.matching.reports import CancelReason, Evidence, MakerTaker, ReportKind
 
 LIMIT, LIMIT_MAKER, IOC, MARKET = range(4)
@@ -20,72 +20,7 @@ STP_NONE, STP_CANCEL_MAKER, STP_CANCEL_TAKER, STP_CANCEL_BOTH = range(4)
 BID, ASK = 0, 1
 MS = 1_000_000
 DRIFT = 50_000
-GRAIN = 1 << 20
-UNKNOWN_AHEAD = 1 << 52
 EVERYTHING = math.inf
-
-Event = namedtuple("Event", EVENT_DTYPE.names)
-Report = namedtuple(
-    "Report",
-    "at_ns order_id counter_id kind reason role price size leaves evidence_price evidence_lots exch_ns seq "
-    "ahead_before ahead_after",
-)
-
-
-@dataclass
-class RestingOrder:
-    """`ahead` is None where the source publishes nothing."""
-
-    order_id: int
-    account: int
-    side: int
-    price: int
-    leaves: int
-    arrived_exch_ns: int
-    ahead: Fraction | None
-    ahead_at_entry: Fraction | None
-    traded_ahead: Fraction = Fraction(0)
-    cancelled_ahead: Fraction = Fraction(0)
-    last_cancelled_ahead: Fraction = Fraction(0)
-
-
-@dataclass
-class OwnLevel:
-    """A price at which an account rests or has used displayed size, and what the source last said of it."""
-
-    known: int
-    included: int = 0
-    unexplained: int = 0
-    left_window: bool = False
-
-
-@dataclass
-class PendingPrint:
-    """A print that no depth message includes yet; it hit `side`."""
-
-    exch_ns: int
-    side: int
-    price: int
-    lots: int
-
-
-def snap(lots):
-    """To the nearest multiple of 2^-20 lot, half to even."""
-    return Fraction(round(lots * GRAIN), GRAIN)
-
-
-def share_ahead(model, ahead, behind):
-    """Share of a cancel that stood ahead; both sides are positive."""
-    if model == "conservative":
-        return Fraction(0)
-    if model == "proportional":
-        return ahead / (ahead + behind)
-    if model == "power":
-        return ahead**3 / (ahead**3 + behind**3)
-    if model == "log":
-        a, b = math.log(1 + float(ahead)), math.log(1 + float(behind))
-        return Fraction(a / (a + b))
-    raise ValueError(f"the oracle does not know the queue model {model}")
 
 
 def better(side, price, other):
@@ -224,17 +159,9 @@ class NaiveMatcher:
         shown = self.displayed[side][price]
         self._use_up(side, price, account, shown - free + lots)
         self._report(
-            at_ns,
-            order_id,
-            ReportKind.FILL,
-            Evidence.TOOK_LEVEL,
-            MakerTaker.TAKER,
-            price,
-            lots,
-            leaves - lots,
-            evidence_price=price,
-            evidence_lots=shown,
-        )
+            at_ns, order_id, ReportKind.FILL, Evidence.TOOK_LEVEL, MakerTaker.TAKER, price, lots,
+            leaves - lots, evidence_price=price, evidence_lots=shown,
+        )  # fmt: skip
         return lots
 
     def _self_trade(self, order_id, resting, leaves, at_ns):
@@ -245,16 +172,9 @@ class NaiveMatcher:
             (resting.order_id, order_id, MakerTaker.MAKER, resting.leaves),
         ):
             self._report(
-                at_ns,
-                own_id,
-                ReportKind.FILL,
-                Evidence.SELF_TRADE,
-                role,
-                resting.price,
-                lots,
-                left,
+                at_ns, own_id, ReportKind.FILL, Evidence.SELF_TRADE, role, resting.price, lots, left,
                 counter_id=other_id,
-            )
+            )  # fmt: skip
         if resting.leaves == 0:
             self.orders.remove(resting)
         return leaves - lots
@@ -277,7 +197,18 @@ class NaiveMatcher:
                 ahead_at_entry=ahead,
             )
         )
-        self._report(at_ns, order_id, ReportKind.REST, 0, 0, price, leaves, leaves, before=ahead, after=ahead)
+        self._report(
+            at_ns,
+            order_id,
+            ReportKind.REST,
+            0,
+            0,
+            price,
+            leaves,
+            leaves,
+            ahead_before=ahead,
+            ahead_after=ahead,
+        )
 
     def _unpublished(self, side, price):
         """Beyond the worst of a full window the source says nothing."""
@@ -548,62 +479,15 @@ class NaiveMatcher:
     def _fill(self, order, lots, reason, event, before):
         order.leaves -= lots
         self._report(
-            event.recv_ns,
-            order.order_id,
-            ReportKind.FILL,
-            reason,
-            MakerTaker.MAKER,
-            order.price,
-            lots,
-            order.leaves,
-            evidence_price=event.price_ticks,
-            evidence_lots=event.size_lots,
-            exch_ns=event.exch_ns,
-            seq=event.seq,
-            before=before,
-            after=order.ahead,
-        )
+            event.recv_ns, order.order_id, ReportKind.FILL, reason, MakerTaker.MAKER, order.price, lots,
+            order.leaves, evidence_price=event.price_ticks, evidence_lots=event.size_lots,
+            exch_ns=event.exch_ns, seq=event.seq, ahead_before=before, ahead_after=order.ahead,
+        )  # fmt: skip
         if order.leaves == 0:
             self.orders.remove(order)
 
     def _cancelled(self, at_ns, order_id, reason, price, lots):
         self._report(at_ns, order_id, ReportKind.CANCEL, reason, 0, price, lots, 0)
 
-    def _report(
-        self,
-        at_ns,
-        order_id,
-        kind,
-        reason,
-        role,
-        price,
-        size,
-        leaves,
-        *,
-        counter_id=0,
-        evidence_price=0,
-        evidence_lots=0,
-        exch_ns=0,
-        seq=0,
-        before=Fraction(0),
-        after=Fraction(0),
-    ):
-        self.reports.append(
-            Report(
-                at_ns,
-                order_id,
-                counter_id,
-                int(kind),
-                int(reason),
-                int(role),
-                price,
-                size,
-                leaves,
-                evidence_price,
-                evidence_lots,
-                exch_ns,
-                seq,
-                UNKNOWN_AHEAD if before is None else before,
-                UNKNOWN_AHEAD if after is None else after,
-            )
-        )
+    def _report(self, *facts, **more):
+        self.reports.append(Report(*facts, **more))
