@@ -88,6 +88,8 @@ class Trade(msgspec.Struct, kw_only=True, gc=False):
     s_t: int | UnsetType = UNSET
     """Seconds; announced to go, but Hummingbot reads nothing else."""
     ms_t: int
+    m: bool | UnsetType = UNSET
+    """Whether the buyer was the maker. Not BitMart's, but ccxt.pro 4.5.70 in Python raises without it."""
 
 
 class BookTicker(msgspec.Struct, kw_only=True, gc=False):

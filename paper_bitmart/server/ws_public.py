@@ -248,6 +248,7 @@ class PublicSymbol:
                 side=Side.BUY if side == BUY else Side.SELL,
                 s_t=exch_ns // MS_NS // 1000,
                 ms_t=exch_ns // MS_NS,
+                m=side != BUY,
             )
             for exch_ns, price_ticks, size_lots, side in zip(
                 *(trades[name].tolist() for name in ("exch_ns", "price_ticks", "size_lots", "side")),

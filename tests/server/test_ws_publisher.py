@@ -230,6 +230,7 @@ def test_trades_are_pushed_at_once_in_order_with_both_times_and_no_id(market):
                     "side": "sell",
                     "s_t": 1763800000,
                     "ms_t": 1763800000998,
+                    "m": True,
                 },
                 {
                     "symbol": "ETH_USDT",
@@ -238,6 +239,7 @@ def test_trades_are_pushed_at_once_in_order_with_both_times_and_no_id(market):
                     "side": "buy",
                     "s_t": 1763800000,
                     "ms_t": 1763800000998,
+                    "m": False,
                 },
             ],
         }
