@@ -1,4 +1,4 @@
-"""What the naive model is made of: events and reports as tuples, resting orders, own levels, prints, and the queue models."""
+"""What the naive model is made of: events, reports, resting orders, own levels, prints, queue models."""
 
 import math
 from collections import namedtuple
