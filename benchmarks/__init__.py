@@ -1,0 +1,1 @@
+"""Benchmarks: documents that run. `python -m benchmarks.core` and so on; see README.md."""

@@ -1,0 +1,63 @@
+"""The two-sided quoting load as a compiled strategy inside the core's own event loop."""
+
+import numpy as np
+from numba import njit
+
+from paper_bitmart.matching.core import arrivals, loop, own_orders
+from paper_bitmart.matching.core.state import N_REPORTS, State, grow_pool, grow_rows, new_state
+from paper_bitmart.matching.models import QueueModel
+
+LIMIT_MAKER, FILL = 1, 1
+
+
+def roomy_state(model: QueueModel) -> State:
+    """A state with room for this strategy's two orders, so that its loop never stops for growth."""
+    state = new_state(
+        window_ticks=8192, published_levels=100, queue_model=model.number, params=np.array(model.params)
+    )
+    state = grow_rows(state, 4096, "far_keys", "far_sizes", "scratch_keys", "scratch_sizes", "reports")
+    state = grow_rows(state, 4096, "pending", "touched", "own_keys", "own_slots")
+    for pool in ("orders", "own_levels", "taken", "guesses"):
+        state = grow_pool(state, pool, 4096)
+    return state
+
+
+# _nrt=False as in the core: nothing is allocated, so numba need not count references to the State's arrays at
+# every call. Not cached on disk: numba would not notice a change in the core's files.
+@njit(_nrt=False)
+def quote(st, events, step_ns, latency_ns, size_lots):
+    """Each step cancel and replace one bid and one ask at the touch, post-only.
+
+    The touch is read at the step's time, the cancels and orders meet the book `latency_ns` later.
+    Returns (events applied, fills, lots bought - lots sold, tick*lots earned by that); the first is
+    less than len(events) only if an array was too small.
+    """
+    n = len(events)
+    i, now_ns, order_id = 0, events[0]["recv_ns"] + step_ns, 0
+    bid_slot = ask_slot = -1
+    fills = position = cash = 0
+    while i < n:
+        i = loop.apply_events(st, events, i, now_ns)
+        bid_ticks, ask_ticks = st.best[0], -st.best[1]
+        i = loop.apply_events(st, events, i, now_ns + latency_ns)
+        if i < n and events[i]["recv_ns"] <= now_ns + latency_ns:
+            break
+        for side in range(2):
+            slot = ask_slot if side else bid_slot
+            if slot >= 0 and st.orders[slot]["active"] and st.orders[slot]["order_id"] == order_id - 1 + side:
+                own_orders.remove_order(st, slot)
+        order_id += 2
+        at_ns = now_ns + latency_ns
+        bid_slot = arrivals.arrive(st, order_id - 1, 0, 0, LIMIT_MAKER, bid_ticks, size_lots, 0, 0, at_ns)
+        ask_slot = arrivals.arrive(st, order_id, 0, 1, LIMIT_MAKER, ask_ticks, size_lots, 0, 0, at_ns)
+        for k in range(st.scalars[N_REPORTS]):
+            report = st.reports[k]
+            if report["kind"] == FILL:
+                # Odd ids buy, even ids sell.
+                sign = 1 if report["order_id"] % 2 else -1
+                fills += 1
+                position += sign * report["size_lots"]
+                cash -= sign * report["size_lots"] * report["price_ticks"]
+        st.scalars[N_REPORTS] = 0
+        now_ns += step_ns
+    return i, fills, position, cash
