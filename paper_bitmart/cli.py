@@ -213,6 +213,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Serve other machines too.")] = False,
     balance: Balances = None,
+    api_key: Annotated[str | None, typer.Option(help="A key set of your own; default: one is made.")] = None,
+    api_secret: Annotated[str | None, typer.Option(help="Its secret.")] = None,
+    api_memo: Annotated[str | None, typer.Option(help="Its memo.")] = None,
     speed: Speed = "1",
     state: State = None,
     book: Annotated[str, typer.Option(metavar="market|merged", help="What public books show.")] = "market",
@@ -238,6 +241,7 @@ def serve(
         "speed": market_speed,
         "balances": config.parse_balances(balance or []),
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
+        "api_key": config.parse_api_key(api_key, api_secret, api_memo),
         "faults": faults,
     }
     _warm_up()

@@ -167,6 +167,21 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
     return found
 
 
+def parse_api_key(key: str | None, secret: str | None, memo: str | None) -> tuple[str, str, str] | None:
+    """A key set given whole; None when nothing is given.
+
+    Raises:
+        ConfigError: one of key and secret is missing.
+    """
+    if key is None and secret is None and memo is None:
+        return None
+    if not key:
+        raise ConfigError("--api-key", "is missing; a key set is --api-key, --api-secret and --api-memo")
+    if not secret:
+        raise ConfigError("--api-secret", "is missing; a key set is --api-key, --api-secret and --api-memo")
+    return key, secret, memo or ""
+
+
 def choice(option: str, text: str, vocabulary: type[E]) -> E:
     """The member of an enum. Raises ConfigError naming all of them when there is no such."""
     try:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 
@@ -123,6 +124,25 @@ def test_a_converted_capture_replays_the_same(run, files, tmp_path):
     files.capture = tmp_path / "c.npz"
     run(*replay_arguments(files))
     assert files.out.read_bytes() == whole
+
+
+def test_serve_runs_with_a_given_key_set_until_it_is_told_to_stop(tmp_path):
+    arguments = ("serve", "--port", "0", "--api-key", "k", "--api-secret", "s", "--api-memo", "m")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "paper_bitmart", *arguments, "--state", tmp_path / "state"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines = []
+    while not lines or not lines[-1].startswith("ready"):
+        lines.append(server.stdout.readline())
+        assert lines[-1], server.stderr.read()
+    server.send_signal(signal.SIGTERM)
+    out, _ = server.communicate()
+    assert (server.returncode, out) == (0, "stopped\n")
+    stored = json.loads((tmp_path / "state" / "keys.json").read_text())
+    assert [(key["access_key"], key["secret"], key["memo"]) for key in stored["keys"]] == [("k", "s", "m")]
 
 
 def test_journal_export_writes_csv(run, files, tmp_path):

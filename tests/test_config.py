@@ -37,6 +37,11 @@ def test_fees_not_given_are_the_default_schedule():
     assert config.parse_fees(None, None, no_fees=True) == NO_FEES
 
 
+def test_a_key_set_is_given_whole_or_not_at_all():
+    assert config.parse_api_key(None, None, None) is None
+    assert config.parse_api_key("k", "s", None) == ("k", "s", "")
+
+
 def test_queue_models_are_known_by_name():
     assert config.parse_queue_model(None) is DEFAULT_MODEL
     assert {name: config.parse_queue_model(name) for name in MODELS} == MODELS
@@ -61,6 +66,8 @@ class Colour(StrEnum):
         (lambda: config.parse_latency_ns("--x-ms", "-1"), "--x-ms: must be 0 to 60000 ms, not -1"),
         (lambda: config.parse_fees(-1, None, no_fees=False), "--maker-fee-ppm: must be 0 to 1000000"),
         (lambda: config.parse_fees(None, 5, no_fees=True), "--taker-fee-ppm: contradicts --no-fees"),
+        (lambda: config.parse_api_key(None, "s", None), "--api-key: is missing"),
+        (lambda: config.parse_api_key("k", None, "m"), "--api-secret: is missing"),
         (lambda: config.parse_queue_model("best"), "--queue-model: must be one of conservative, "),
         (
             lambda: config.choice("--colour", "green", Colour),

@@ -68,6 +68,7 @@ class ServeOptions:
         loop: begin the recording anew at its end.
         account: opened on first start, with one key set.
         balances: its first deposit; None: ample of everything.
+        api_key: access key, secret and memo to use for the account; None makes a key set on first start.
         fees: maker and taker rates; None: the venue's default.
         latency: the clients' delays; None: none.
         faults: a fault plan file.
@@ -80,6 +81,7 @@ class ServeOptions:
     loop: bool = True
     account: str = "default"
     balances: Mapping[str, Decimal] | None = None
+    api_key: tuple[str, str, str] | None = None
     fees: FeeRates | None = None
     latency: LatencyProfile | None = None
     faults: Path | None = None
@@ -210,6 +212,10 @@ async def _open_account(options: ServeOptions, exchange: _Exchange) -> ApiKey | 
     """Make sure that the account exists and has a key set; returns a key set made now."""
     if all(account.name != options.account for account in exchange.session.venue.accounts()):
         await exchange.session.open_account(options.account, options.balances)
+    if options.api_key is not None:
+        access_key, secret, memo = options.api_key
+        exchange.keys.put(ApiKey(access_key=access_key, secret=secret, memo=memo, account=options.account))
+        return None
     if exchange.keys.of_account(options.account):
         return None
     return exchange.keys.create(options.account)
@@ -221,6 +227,8 @@ def _announce(
     echo(f"REST       {server.url}")
     echo(f"websocket  {server.ws_url}/api?protocol=1.1 and {server.ws_url}/user?protocol=1.1")
     echo(f"admin      {server.url}/paper/v1/status")
+    if options.api_key is not None:
+        echo(f"token      {keys.admin_token} (header X-Paper-Token of the admin API)")
     if new_key is not None:
         echo(f"account    {new_key.account}")
         echo(f"key        {new_key.access_key}")
