@@ -72,7 +72,7 @@ class Mirror:
         version: of the book, -1 if none (depth50 has no versions).
         wants_snapshot: ask the venue for one (`op: request`) and go on passing messages in.
         requests: rises with each new wish; a second wish while the first is open needs a second request.
-        counters, last_problem: for reports and logs.
+        counters, last_problem: for reports and logs. exch_ns: the venue's time of the newest depth content.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Mirror:
         self.content_ns = -1
         """Receive time of the newest depth content in the book; -1 if none."""
         self._depth = PushKind.FULL_DEPTH if source == "depth50" else PushKind.INCREMENT
-        self._undecided = source == "auto"
+        self._auto = self._undecided = source == "auto"
         self._max_age_ns = max_age_ns
         self._strict = strict
         self._reader = LevelReader(rules)
         self._held: dict[int, _Update] = {}
         self._out = EventBuffer()
-        self._exch_ns = 0
+        self.exch_ns = 0
         self._covered: tuple[int, int] | None = None
         self._thin_asked_ns: int | None = None
         self._recv_ns = 0
@@ -276,7 +276,7 @@ class Mirror:
 
     def _repeated(self, update: _Update) -> None:
         empty = not update.bids and not update.asks
-        if not empty or update.version != self.version or update.exch_ns < self._exch_ns:
+        if not empty or update.version != self.version or update.exch_ns < self.exch_ns:
             self.counters.duplicates += 1
             return
         self.counters.keepalives += 1
@@ -318,7 +318,7 @@ class Mirror:
                 return False
             self.version = update.version
             self.counters.updates += 1
-            self._exch_ns = update.exch_ns
+            self.exch_ns = update.exch_ns
             apply_levels(self.bids, BID, update.bids, self.window)
             apply_levels(self.asks, ASK, update.asks, self.window)
         return True
@@ -344,7 +344,7 @@ class Mirror:
             book.update((price, size) for price, size in levels if size)
 
     def _fresh(self, exch_ns: int) -> None:
-        self._exch_ns = exch_ns
+        self.exch_ns = exch_ns
         self.content_ns = self._recv_ns
 
     def _is_sound(self) -> bool:
@@ -445,6 +445,7 @@ class Mirror:
         self.wants_snapshot = False
         self.content_ns = -1
         self._covered = None
+        self._undecided = self._auto
 
     def _go_live(self) -> None:
         """Write the whole book and, unless it already was, become LIVE."""
@@ -456,7 +457,7 @@ class Mirror:
         for side, book in ((BID, reversed(self.bids.items())), (ASK, self.asks.items())):
             for price, size in book:
                 self._out.data += PACK_EVENT(
-                    self._recv_ns, self._exch_ns, price, size, self._seq, flags, _LEVEL, side
+                    self._recv_ns, self.exch_ns, price, size, self._seq, flags, _LEVEL, side
                 )
         self._emit(Kind.SNAPSHOT_END, flags=Flag.SNAPSHOT | Flag.LAST)
         self._enter(FeedState.LIVE)
@@ -470,13 +471,13 @@ class Mirror:
     # Output
 
     def _emit(self, kind: Kind, *, flags: int, size_lots: int = 0) -> None:
-        self._out.data += PACK_EVENT(self._recv_ns, self._exch_ns, 0, size_lots, self._seq, flags, kind, 0)
+        self._out.data += PACK_EVENT(self._recv_ns, self.exch_ns, 0, size_lots, self._seq, flags, kind, 0)
 
     def _emit_changes(self, bids: list[LevelChange], asks: list[LevelChange]) -> None:
         if not bids and not asks:
             self._emit(Kind.DEPTH_MARK, flags=Flag.LAST)
             return
-        data, recv_ns, exch_ns, seq = self._out.data, self._recv_ns, self._exch_ns, self._seq
+        data, recv_ns, exch_ns, seq = self._out.data, self._recv_ns, self.exch_ns, self._seq
         for price, size, flags in bids:
             data += PACK_EVENT(recv_ns, exch_ns, price, size, seq, flags, _LEVEL, BID)
         for price, size, flags in asks:

@@ -2,7 +2,7 @@ import pytest
 from feed_messages import SYMBOL, best, depth50, push, snapshot, trade, trades
 
 from paper_bitmart.bitmart.decoding import MessageError
-from paper_bitmart.feed.pushes import DISCONNECTED, PushKind, decode_push
+from paper_bitmart.feed.pushes import DISCONNECTED, Push, PushKind, decode_push
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_channels_of_the_market_are_told_apart_and_keep_their_items(payload, kin
 
 def test_a_known_channel_outside_the_mirror_is_ignored_by_name():
     payload = push("spot/kline1M", {"symbol": SYMBOL, "candle": [60, "1", "1", "1", "1", "1"]})
-    assert decode_push(payload) == (PushKind.IGNORED, "spot/kline1M", [], "")
+    assert decode_push(payload) == Push(PushKind.IGNORED, "spot/kline1M", [])
 
 
 def test_acknowledgements_errors_and_marks_are_control_messages():

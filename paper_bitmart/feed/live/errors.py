@@ -1,9 +1,9 @@
 """What can go wrong with a live source before it runs.
 
-    SourceError               a source that cannot be opened
-    +- VenueUnavailable       nobody answers, or there is no market there: says what to do instead
-    +- UnknownSource          no such source, or its library is not installed
-    +- UnknownSymbol          the venue does not have a symbol that was asked for
+SourceError               a source that cannot be opened
++- VenueUnavailable       nobody answers, or there is no market there: says what to do instead
++- UnknownSource          no such source, or its library is not installed
++- UnknownSymbol          the venue does not have a symbol that was asked for
 """
 
 from collections.abc import Iterable
