@@ -152,6 +152,10 @@ class ExchangeThread:
             )
         )
 
+    def cut_connections(self):
+        """Break every websocket without a goodbye."""
+        self.read(lambda: [connection.cut() for connection in self._hub.connections])
+
     def check(self):
         """Money is conserved: accounts, fees and market sum up to the deposits."""
         self.read(lambda: self.venue.check())
