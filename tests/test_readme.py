@@ -1,0 +1,70 @@
+"""The README is true: its tour is real output, its test command is CI's, its links lead somewhere.
+
+PAPER_BITMART_REGEN=1 writes the tour's output anew instead of comparing it.
+"""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from small_market import DEMO, DEMO_ORDERS, DEMO_RULES
+
+from paper_bitmart.backtest.replay import ReplayOptions, replay
+from paper_bitmart.connector.paper_exchange import PaperOptions
+from paper_bitmart.connector.shell_run import run_shell
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+TOUR = re.compile(r"(<!-- output of examples/first_fill.txt;[^\n]*\n```console\n)(.*?)(```)", re.DOTALL)
+COUNTS = re.compile(r"[0-9,]+ orders accepted, .* commands(?= in )")
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def tour():
+    out = io.StringIO()
+    with (ROOT / "examples" / "first_fill.txt").open() as lines:
+        code = run_shell(PaperOptions(speed=None), "bitmart_paper_trade", stdin=lines, stdout=out)
+    assert code == 0
+    return out.getvalue()
+
+
+def test_the_tour_is_what_the_program_prints():
+    output, text = tour(), README.read_text()
+    if os.environ.get("PAPER_BITMART_REGEN") == "1":
+        README.write_text(TOUR.sub(lambda found: found[1] + output + found[3], text))
+        return
+    shown = TOUR.search(text)
+    assert shown is not None
+    assert shown[2] == output, (
+        "run PAPER_BITMART_REGEN=1 pytest tests/test_readme.py, and read the difference"
+    )
+
+
+def test_the_replay_comes_to_what_the_readme_says(tmp_path):
+    summary = replay(
+        ReplayOptions(capture=DEMO, symbols=DEMO_RULES, orders=DEMO_ORDERS, out=tmp_path / "out.jsonl")
+    )
+    tally = summary.tally
+    counts = (
+        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, "
+        f"{tally.cancel:,} canceled; {summary.market_events:,} market events and {summary.commands:,} commands"
+    )
+    if os.environ.get("PAPER_BITMART_REGEN") == "1":
+        README.write_text(COUNTS.sub(counts, README.read_text()))
+        return
+    assert COUNTS.search(README.read_text())[0] == counts
+
+
+def test_ci_runs_the_readmes_test_command():
+    command = re.search(r"\.venv/bin/(python -m pytest.*)", README.read_text())
+    assert f".ci-venv/bin/{command[1]} " in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path):
+    for target in LINK.findall(path.read_text()):
+        assert (path.parent / target).exists(), target
