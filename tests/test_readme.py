@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from small_market import DEMO, DEMO_ORDERS, DEMO_RULES
 
 from paper_bitmart.backtest.replay import ReplayOptions, replay
@@ -50,8 +49,8 @@ def test_the_replay_comes_to_what_the_readme_says(tmp_path):
     )
     tally = summary.tally
     counts = (
-        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, "
-        f"{tally.cancel:,} canceled; {summary.market_events:,} market events and {summary.commands:,} commands"
+        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, {tally.cancel:,} canceled; "
+        f"{summary.market_events:,} market events and {summary.commands:,} commands"
     )
     if os.environ.get("PAPER_BITMART_REGEN") == "1":
         README.write_text(COUNTS.sub(counts, README.read_text()))
