@@ -58,13 +58,25 @@ def leave(st, level, slot):
 def eat_front(st, level, lots):
     """A print: the oldest orders trade first."""
     while lots > 0 and level["oldest"] >= 0:
-        slot = level["oldest"]
-        guess = st.guesses[slot]
-        if guess["lots"] > lots:
-            guess["lots"] -= lots
-            return
-        lots -= guess["lots"]
+        lots = leave_up_to(st, level, level["oldest"], lots)
+
+
+@compiled
+def shrink_back(st, level, lots):
+    """A drop that matches no single order: it leaves from the back."""
+    while lots > 0 and level["newest"] >= 0:
+        lots = leave_up_to(st, level, level["newest"], lots)
+
+
+@compiled
+def leave_up_to(st, level, slot, lots):
+    """Take at most `lots` from one guessed order; returns how many are still to be taken."""
+    guess = st.guesses[slot]
+    taken = min(lots, guess["lots"])
+    guess["lots"] -= taken
+    if guess["lots"] == 0:
         leave(st, level, slot)
+    return lots - taken
 
 
 @compiled
@@ -90,19 +102,6 @@ def count_twins(st, level, lots, joined_stamp):
                 behind += 1
         slot = guess["prev"]
     return ahead, behind
-
-
-@compiled
-def shrink_back(st, level, lots):
-    """A drop that matches no single order: it leaves from the back."""
-    while lots > 0 and level["newest"] >= 0:
-        slot = level["newest"]
-        guess = st.guesses[slot]
-        if guess["lots"] > lots:
-            guess["lots"] -= lots
-            return
-        lots -= guess["lots"]
-        leave(st, level, slot)
 
 
 @compiled
