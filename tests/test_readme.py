@@ -49,7 +49,8 @@ def test_the_replay_comes_to_what_the_readme_says(tmp_path):
     )
     tally = summary.tally
     counts = (
-        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, {tally.cancel:,} canceled; "
+        f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, "
+        f"{tally.cancel:,} canceled; "
         f"{summary.market_events:,} market events and {summary.commands:,} commands"
     )
     if os.environ.get("PAPER_BITMART_REGEN") == "1":
