@@ -2,9 +2,9 @@
 
     python hftbacktest_side.py EVENTS.npy TICK LOT SIZE_LOTS STEP_NS LATENCY_NS LOW_TICKS HIGH_TICKS
 
-Answers each line `BACKEND LOAD` on stdin (hashmap or roivec; book or quoting) with one JSON line: seconds, fills.
-So the parent can measure A B A B in one run without paying for a start each time. hftbacktest 2.4.4 as its own
-tutorials set it up: LogProb queue, partial fills, constant order latency, linear asset, fees per value.
+Answers each line `BACKEND LOAD` on stdin (hashmap or roivec; book or quoting) with one JSON line of seconds
+and fills, so that the parent can measure A B A B in one run without paying for a start each time. hftbacktest
+2.4.4 as its tutorials set it up: LogProb queue, partial fills, constant order latency, fees per value.
 """
 
 import json
@@ -35,7 +35,7 @@ def follow_book(hbt):
 
 @njit
 def quote(hbt, step_ns, qty):
-    """Each step cancel and replace one bid and one ask at the touch, post-only; returns the number of trades."""
+    """Each step cancel and replace one bid and one ask at the touch, post-only; returns its trades."""
     number = 0
     while hbt.elapse(step_ns) == 0:
         hbt.clear_inactive_orders(0)

@@ -1,4 +1,4 @@
-"""The market of a benchmark: a capture, repeated in time until it is long enough, for us and for the rival."""
+"""The market of a benchmark: a capture, repeated in time until it is long enough, for both sides."""
 
 from pathlib import Path
 from typing import NamedTuple
