@@ -50,7 +50,7 @@ async def _run(options: PaperOptions, connector: str, stdin: TextIO, stdout: Tex
         say(f"You are now connected to {connector}")
         say(_welcome(exchange))
         if stdin.isatty() and stdout.isatty():
-            await _interactive(shell, exchange)
+            await interact(shell, exchange)
         else:
             await _piped(shell, stdin, say)
         # What closing does to the feeds is nobody's news.
@@ -111,7 +111,8 @@ async def _lines(stdin: TextIO) -> AsyncIterator[str]:
 # --- a terminal ---
 
 
-async def _interactive(shell: Shell, exchange: PaperExchange) -> None:
+async def interact(shell: Shell, exchange: PaperExchange) -> None:
+    """Prompt, complete and execute lines until exit or Ctrl-D; Ctrl-C drops the line or ends a wait."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import NestedCompleter
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -121,7 +122,7 @@ async def _interactive(shell: Shell, exchange: PaperExchange) -> None:
     history: History = InMemoryHistory() if state is None else FileHistory(str(state / HISTORY_NAME))
     session: PromptSession[str] = PromptSession(
         history=history,
-        completer=NestedCompleter.from_nested_dict(_completions(exchange)),
+        completer=NestedCompleter.from_nested_dict(completions(exchange)),
         complete_while_typing=False,
         bottom_toolbar=lambda: toolbar(exchange),
         refresh_interval=TOOLBAR_REFRESH_S,
@@ -134,10 +135,10 @@ async def _interactive(shell: Shell, exchange: PaperExchange) -> None:
                 continue
             except EOFError:
                 return
-            await _until_interrupted(shell.execute(text))
+            await until_interrupted(shell.execute(text))
 
 
-async def _until_interrupted(command: Coroutine[Any, Any, None]) -> None:
+async def until_interrupted(command: Coroutine[Any, Any, None]) -> None:
     """Ctrl-C ends what is going on (a long wait), not the shell."""
     task = asyncio.ensure_future(command)
     loop = asyncio.get_running_loop()
@@ -150,7 +151,8 @@ async def _until_interrupted(command: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-def _completions(exchange: PaperExchange) -> dict[str, object]:
+def completions(exchange: PaperExchange) -> dict[str, object]:
+    """Words that may follow each other, for the line editor."""
     types = dict.fromkeys(("limit", "limit_maker", "ioc", "market"))
     pairs = [trading_pair_of(symbol) for symbol in exchange.rules]
     with_pair = dict.fromkeys(pairs)
