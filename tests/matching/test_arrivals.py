@@ -66,15 +66,15 @@ def test_prices_of_tiny_ticks_and_budgets_near_the_end_of_int64():
     assert desk.fills() == [(10**18, 90_000)]
 
 
-def test_many_own_orders_between_others_lots_are_all_met_in_turn():
+@pytest.mark.parametrize("count", [40, 120, 300])
+def test_many_own_orders_between_others_lots_are_all_met_in_turn(count):
     """Three reports for each own order met: others ahead, both sides of the self-trade."""
     desk = Desk({99: 1}, {100: 1})
-    count = 300
     for i in range(count):
         desk.send(level(2 * i, SELL, 100, i + 1))
         desk.place(i + 1, SELL, 100, 1, at_ms=2 * i + 1)
+        desk.reports()  # so that the buffer has grown no further than this order needed
     desk.send(level(2 * count, SELL, 100, count))
-    desk.reports()
     desk.place(count + 1, BUY, 100, 10 * count, order_type=IOC, at_ms=2 * count + 1)
     reports = desk.reports()
     validate_state(desk.matcher)
