@@ -11,7 +11,7 @@ import pytest
 from exchange_thread import ExchangeThread
 from money import ClientFill, assert_money
 
-pytest.importorskip("bitmart", reason="bitmart-python-sdk-api is not installed (extra `clients`)")
+pytest.importorskip("bitmart.api_spot", reason="bitmart-python-sdk-api is not installed (extra `clients`)")
 from bitmart.api_account import APIAccount
 from bitmart.api_spot import APISpot
 from bitmart.api_system import APISystem

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-pytest.importorskip("bitmart", reason="bitmart-python-sdk-api is not installed (extra `clients`)")
+pytest.importorskip("bitmart.api_spot", reason="bitmart-python-sdk-api is not installed (extra `clients`)")
 from bitmart.api_spot import APISpot
 from bitmart.websocket.spot_socket_client import SpotSocketClient
 
