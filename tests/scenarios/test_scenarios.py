@@ -1,5 +1,6 @@
 """Every scenario, on the compiled core and on the naive model: one suite, two books."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from runner import Runner, ScenarioError
 
 from paper_bitmart.matching.matcher import Matcher, QueueReport
 from paper_bitmart.matching.models import MODELS
+from paper_bitmart.matching.reports import CancelReason, Evidence
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "matching"))
@@ -70,8 +72,14 @@ def test_scenario(path, kind):
     run(path.read_text(), kind, path.name)
 
 
-def test_there_are_scenarios():
-    assert len(SCENARIOS) >= 12
+def test_the_written_rules_cite_every_scenario_reason_and_model():
+    spec = (HERE.parents[1] / "docs" / "matching.md").read_text()
+    cited = {number for group in re.findall(r"\[([\d, ]+)\]", spec) for number in group.split(", ")}
+    assert cited == {path.stem[:2] for path in SCENARIOS}
+    rows = [f"| {reason.value} | {reason.name} |" for reason in Evidence if reason]
+    rows += [f"{reason.value} {reason.name}" for reason in CancelReason if reason]
+    rows += [f"| `{model}`" for model in MODELS]
+    assert [row for row in rows if row not in spec] == []
 
 
 @pytest.mark.parametrize(
