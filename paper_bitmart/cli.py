@@ -227,18 +227,18 @@ def serve(
     taker_fee_ppm: TakerFee = None,
     no_fees: NoFees = False,
 ) -> None:
-    """Serve BitMart's REST and websocket API, for any client that can be given a URL."""
+    """Serve BitMart's REST and websocket API, for any client that can be given a URL.
+
+    --speed max is 100 here: clients live in time, and have to follow.
+    """
     from paper_bitmart import config
 
     rules = config.check_source(source, symbols)
-    market_speed = config.parse_speed(speed)
-    if market_speed is None:
-        raise config.ConfigError("--speed", "a server needs a number: its clients live in time")
     latency_ns = config.parse_latency_ns("--entry-latency-ms", entry_latency_ms)
     settings: dict[str, Any] = {
         "source": source,
         "symbols": rules,
-        "speed": market_speed,
+        "speed": config.parse_speed(speed) or config.SERVE_SPEED_MAX,
         "balances": config.parse_balances(balance or []),
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
         "api_key": config.parse_api_key(api_key, api_secret, api_memo),

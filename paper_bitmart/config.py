@@ -22,6 +22,8 @@ DEMO = "demo"
 CONNECTOR = "bitmart_paper_trade"
 NS_PER_MS = 10**6
 SPEED_MAX = 10**6
+SERVE_SPEED_MAX = 100.0
+"""What `max` means to a server: of the demo some 80,000 market events a second."""
 LATENCY_MS_MAX = 60_000
 PPM = 10**6
 LIVE_SOURCES = ("bitmart", "binance")

@@ -127,7 +127,19 @@ def test_a_converted_capture_replays_the_same(run, files, tmp_path):
 
 
 def test_serve_runs_with_a_given_key_set_until_it_is_told_to_stop(tmp_path):
-    arguments = ("serve", "--port", "0", "--api-key", "k", "--api-secret", "s", "--api-memo", "m")
+    arguments = (
+        "serve",
+        "--port",
+        "0",
+        "--speed",
+        "max",
+        "--api-key",
+        "k",
+        "--api-secret",
+        "s",
+        "--api-memo",
+        "m",
+    )
     server = subprocess.Popen(
         [sys.executable, "-m", "paper_bitmart", *arguments, "--state", tmp_path / "state"],
         stdout=subprocess.PIPE,
@@ -287,7 +299,7 @@ def test_a_bad_option_of_replay_is_told_in_one_line(run, files, more, message):
         (("connect", "bitmart_paper_trade", "--source", "nothing"), "--source: there is no capture file"),
         (("connect", "bitmart_paper_trade", "--pairs", "DOGE-USDT"), "DOGE-USDT is not in this market"),
         (("connect", "bitmart_paper_trade", "--speed", "-1"), "--speed: must be max"),
-        (("serve", "--speed", "max"), "--speed: a server needs a number"),
+        (("serve", "--speed", "fast"), "--speed: 'fast' is not a number"),
         (("serve", "--host", "0.0.0.0"), "host: loopback"),
         (("serve", "--book", "none"), "--book: must be one of market, merged"),
         (("info", "nothing"), "nothing: No such file or directory"),

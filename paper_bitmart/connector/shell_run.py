@@ -135,11 +135,12 @@ async def interact(shell: Shell, exchange: PaperExchange) -> None:
                 continue
             except EOFError:
                 return
-            await until_interrupted(shell.execute(text))
+            if not await until_interrupted(shell.execute(text)):
+                sys.stdout.write("interrupted\n")
 
 
-async def until_interrupted(command: Coroutine[Any, Any, None]) -> None:
-    """Ctrl-C ends what is going on (a long wait), not the shell."""
+async def until_interrupted(command: Coroutine[Any, Any, None]) -> bool:
+    """Ctrl-C ends what is going on (a long wait), not the shell; returns whether it came to its end."""
     task = asyncio.ensure_future(command)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, task.cancel)
@@ -147,8 +148,10 @@ async def until_interrupted(command: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait({task})
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-    if not task.cancelled():
-        task.result()
+    if task.cancelled():
+        return False
+    task.result()
+    return True
 
 
 def completions(exchange: PaperExchange) -> dict[str, object]:

@@ -69,7 +69,7 @@ async def test_the_history_is_kept_in_the_state_directory(tmp_path):
 
 async def test_ctrl_c_ends_a_long_command_and_not_the_shell():
     asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGINT)
-    assert await until_interrupted(asyncio.sleep(3600)) is None
+    assert await until_interrupted(asyncio.sleep(3600)) is False
 
 
 async def test_a_defect_in_a_command_is_not_swallowed():
