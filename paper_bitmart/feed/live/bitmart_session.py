@@ -258,7 +258,7 @@ class BitmartSession(VenueSession):
         if code in (DUPLICATE, UNSUBSCRIBED):
             return
         symbol, channel = _topic_of(push)
-        if code == INVALID_CHANNEL and channel in ("", BOOK_TICKER) and self.book_ticker:
+        if code == INVALID_CHANNEL and channel in ("", BOOK_TICKER):
             self.book_ticker = False
         elif code == INVALID_CHANNEL and channel == DEPTH_INCREMENT and symbol in self.mirrors:
             self._fall_back(symbol)

@@ -1,10 +1,8 @@
-"""When a symbol's market was not live, from the feed states that consumers see."""
+"""When a symbol's market was not live."""
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from paper_bitmart.feed.events import FeedState, Kind
+from paper_bitmart.feed.events import FeedState
 
 FINISHED_MAX = 10_000
 """Finished outages remembered; older ones stay in the totals."""
@@ -47,15 +45,8 @@ class OutageLog:
         """Symbols that are LIVE now."""
         return frozenset(self._live)
 
-    def note(self, symbol: str, events: np.ndarray, why: str) -> None:
-        """Read the state changes among a symbol's next events, (n,) EVENT_DTYPE."""
-        if not len(events):
-            return
-        states = events[events["kind"] == Kind.FEED_STATE]
-        for at_ns, state in zip(states["recv_ns"].tolist(), states["size_lots"].tolist(), strict=True):
-            self._enter(symbol, FeedState(state), at_ns, why)
-
-    def _enter(self, symbol: str, state: FeedState, at_ns: int, why: str) -> None:
+    def enter(self, symbol: str, state: FeedState, at_ns: int, why: str) -> None:
+        """A symbol's feed is in `state` from `at_ns` on; the same state again changes nothing."""
         if state is FeedState.LIVE:
             self._live.add(symbol)
             outage = self.open.pop(symbol, None)

@@ -74,6 +74,7 @@ class VenueSession:
             symbol: Mirror(one, "auto", max_age_ns=max_age_ns, strict=True)
             for symbol, one in self.rules.items()
         }
+        self._states = dict.fromkeys(self.mirrors, FeedState.SYNCING)
         self.halted: dict[str, str] = {}
         self.is_open = False
         self.close_reason = ""
@@ -235,7 +236,10 @@ class VenueSession:
 
     def _keep(self, symbol: str, events: np.ndarray) -> None:
         if len(events):
-            self.outages.note(symbol, events, self.mirrors[symbol].last_problem)
+            mirror = self.mirrors[symbol]
+            if mirror.state is not self._states[symbol]:
+                self._states[symbol] = mirror.state
+                self.outages.enter(symbol, mirror.state, int(events["recv_ns"][-1]), mirror.last_problem)
             self._events.setdefault(symbol, []).append(events)
 
 
