@@ -163,6 +163,7 @@ class Run:
             self._play_market(arrival.arrival_ns)
             self._execute(arrival.item, arrival.arrival_ns)
             self.commands_done += 1
+            self._save_if_due()
         self._play_market(until_ns)
 
     def save(self) -> None:
@@ -186,18 +187,18 @@ class Run:
             ends, events = self.venue.market_all(self.market.due(stretch_ns), stretch_ns)
             self.market.advance(ends)
             self.out.events(events)
-            self._after_step(stretch_ns)
+            self._save_if_due()
+            if self._progress is not None:
+                self._progress(Progress(stretch_ns, self.market.first_ns, self.market.last_ns))
         end_ns = self.market.last_ns
         if not self._is_closed and until_ns > end_ns:
             # What is past the recording is not known, so no order may be taken on its last book.
             self._is_closed = True
             self.out.events(self.venue.close_feeds(end_ns + 1))
 
-    def _after_step(self, at_ns: int) -> None:
+    def _save_if_due(self) -> None:
         if self._journal is not None and self._journal.pending >= CHECKPOINT_EVENTS:
             self.save()
-        if self._progress is not None:
-            self._progress(Progress(at_ns, self.market.first_ns, self.market.last_ns))
 
     def _execute(self, command: ReplayCommand, at_ns: int) -> None:
         try:

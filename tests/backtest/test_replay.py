@@ -1,10 +1,13 @@
 """A replay's rules of time, latency, accounts and ends, on a market small enough to reckon by hand."""
 
+import contextlib
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from small_market import BOOK, MARKET, Files, cancel, submit, told, trade
 
+from paper_bitmart.backtest import replay as replay_module
 from paper_bitmart.backtest.replay_position import ResumeError
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.fees import NO_FEES
@@ -187,6 +190,35 @@ def test_lines_written_after_the_checkpoint_are_written_anew(tmp_path):
     assert resumed == files.out.read_bytes()
 
 
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("steps", range(1, 6))
+@pytest.mark.parametrize("checkpoint_events", [1, 4, 1_000])
+def test_a_run_killed_between_checkpoints_is_resumed_to_the_same_bytes(
+    tmp_path, monkeypatch, steps, checkpoint_events
+):
+    monkeypatch.setattr(replay_module, "CHECKPOINT_EVENTS", checkpoint_events)
+    files = Files(tmp_path, orders=ORDERS)
+    files.run()
+    whole = files.out.read_bytes()
+    options = files.options(state=tmp_path / "state")
+    seen = []
+
+    def kill_after_some_steps(progress):
+        seen.append(progress)
+        if len(seen) == steps:
+            raise Killed
+
+    # A first checkpoint, as there is nothing to resume before it.
+    replay_module.replay(replace(options, until_ns=1_700_000_000_000_000_000))
+    with contextlib.suppress(Killed):
+        replay_module.replay(replace(options, resume=True), progress=kill_after_some_steps)
+    replay_module.replay(replace(options, resume=True))
+    assert files.out.read_bytes() == whole
+
+
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
     files = Files(tmp_path, orders=ORDERS)
     files.run(state=tmp_path / "state")
@@ -224,9 +256,7 @@ def test_a_journal_that_no_replay_wrote_is_refused(tmp_path):
 
 
 def test_progress_tells_market_time(tmp_path):
-    from paper_bitmart.backtest.replay import replay
-
     seen = []
-    replay(Files(tmp_path, orders=ORDERS).options(), progress=seen.append)
+    replay_module.replay(Files(tmp_path, orders=ORDERS).options(), progress=seen.append)
     assert [one.at_ns for one in seen] == sorted(one.at_ns for one in seen)
     assert seen[-1].end_ns - seen[-1].start_ns == 2_000 * 10**6
