@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+PUSH_DELAY_MS_MAX = 10_000
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})
 
 
@@ -56,6 +57,8 @@ class ServerSettings:
         history_days_max: how far back startTime of the v4 queries may reach before 50041
             (protocol reference 10, question 18).
         compress_pushes: websocket pushes as raw-deflate binary frames (protocol reference 6.1), else text.
+        private_push_delay_ms: real time that private pushes wait. On one machine they would else overtake the
+            answer that tells the order's id, and Hummingbot would ask for the fills of an order without one.
         lenient_topics: accept private topics on /api and public ones on /user (reference 10, question 46).
 
     Raises:
@@ -74,6 +77,7 @@ class ServerSettings:
     body_bytes_max: int = 64 * 1024
     history_days_max: int = 90
     compress_pushes: bool = True
+    private_push_delay_ms: int = 20
     lenient_topics: bool = False
 
     def __post_init__(self) -> None:
@@ -87,6 +91,10 @@ class ServerSettings:
             raise SettingsError("body_bytes_max", "at least 1024", self.body_bytes_max)
         if self.history_days_max < 1:
             raise SettingsError("history_days_max", "at least 1", self.history_days_max)
+        if not 0 <= self.private_push_delay_ms <= PUSH_DELAY_MS_MAX:
+            raise SettingsError(
+                "private_push_delay_ms", f"0..{PUSH_DELAY_MS_MAX}", self.private_push_delay_ms
+            )
         if self.rate_limits not in ("bitmart", "off") and not Path(self.rate_limits).is_file():
             raise SettingsError("rate_limits", "bitmart, off or an existing TOML file", self.rate_limits)
 

@@ -6,6 +6,7 @@ often; idle rules and rates run on real time.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -81,6 +82,8 @@ class WsHub:
         self._tasks: list[asyncio.Task[None]] = []
         self._wake = asyncio.Event()
         self._planned_ns: int | None = None
+        self._late_events: deque[tuple[float, Sequence[Event]]] = deque()
+        self._late_wake = asyncio.Event()
         books.on_change(self._on_own_book)
         self._stops: list[Callable[[], None]] = [
             session.on_market(self._on_market),
@@ -107,6 +110,7 @@ class WsHub:
         while self._stops:
             self._stops.pop()()
         await self._stop_tasks()
+        self._publish_late(None)
         running = dict(self._connections)
         for connection in running:
             connection.close(CLOSE_GOING_AWAY, "server stops")
@@ -203,9 +207,33 @@ class WsHub:
         if next_ns is not None and (self._planned_ns is None or next_ns < self._planned_ns):
             self._wake.set()
 
-    def _on_events(self, events: Iterable[Event]) -> None:
+    def _on_events(self, events: Sequence[Event]) -> None:
+        """Publish what the venue committed, once those who caused it have their answers."""
+        delay_ms = self._settings.private_push_delay_ms
+        if not delay_ms or not self._connections:
+            self._publish_events(events)
+            return
+        self._late_events.append((asyncio.get_running_loop().time() + delay_ms / 1000, events))
+        self._late_wake.set()
+
+    def _publish_events(self, events: Iterable[Event]) -> None:
         with self._closing_all_on_error():
             self._publisher.events(events)
+
+    def _publish_late(self, until_s: float | None) -> None:
+        """Publish the events whose time has come by the loop's clock; None: all."""
+        while self._late_events and (until_s is None or self._late_events[0][0] <= until_s):
+            self._publish_events(self._late_events.popleft()[1])
+
+    async def _publish_late_events(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._late_wake.clear()
+            self._publish_late(loop.time())
+            if self._late_events:
+                await asyncio.sleep(self._late_events[0][0] - loop.time())
+            else:
+                await self._late_wake.wait()
 
     @contextmanager
     def _closing_all_on_error(self) -> Iterator[None]:
@@ -220,7 +248,8 @@ class WsHub:
     def _start_tasks(self) -> None:
         """With the first connection: only then is a loop running for sure."""
         if not self._tasks and not self._closing:
-            self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
+            jobs = (self._pump(), self._watch(), self._publish_late_events())
+            self._tasks = [asyncio.create_task(job) for job in jobs]
 
     async def _stop_tasks(self) -> None:
         for task in self._tasks:

@@ -25,6 +25,8 @@ def test_any_other_host_needs_explicit_permission(host):
         ("port", 65536),
         ("body_bytes_max", 10),
         ("history_days_max", 0),
+        ("private_push_delay_ms", -1),
+        ("private_push_delay_ms", 10_001),
         ("rate_limits", "no-such-file.toml"),
     ],
 )

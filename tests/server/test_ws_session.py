@@ -167,6 +167,21 @@ async def test_when_a_push_arrives_its_state_can_be_queried():
         assert len(await client.query("/spot/v4/query/order-trades", orderId=order_id)) == 2
 
 
+async def test_private_pushes_let_the_answer_go_first_and_none_is_lost_when_the_server_stops():
+    async with scripted(private_push_delay_ms=10_000) as (_, _, connect):
+        client = await login(connect)
+        await client.subscribe("spot/user/order:ETH_USDT")
+        order = {"symbol": "ETH_USDT", "side": "buy", "type": "limit", "size": "1", "price": "2501.38"}
+        placed = await client.query("/spot/v2/submit_order", **order)
+        assert await client.pushes_so_far() == []
+        stopping = asyncio.create_task(client.server.stop())
+        rows = [(await client.push())["data"][0] for _ in range(2)]
+        assert [row["order_state"] for row in rows] == ["new", "partially_filled"]
+        assert {row["order_id"] for row in rows} == {placed["order_id"]}
+        await client.socket.close()
+        await stopping
+
+
 async def test_the_balance_pushes_of_an_order_end_at_the_balance_of_the_ledger():
     async with scripted() as (_, session, connect):
         client = await login(connect)
