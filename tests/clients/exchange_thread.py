@@ -153,8 +153,15 @@ class ExchangeThread:
         )
 
     def cut_connections(self):
-        """Break every websocket without a goodbye."""
-        self.read(lambda: [connection.cut() for connection in self._hub.connections])
+        """Break every websocket without a goodbye, and see them gone."""
+        broken = set(self._hub.connections)
+
+        def cut():
+            for connection in broken:
+                connection.cut()
+
+        self.read(cut)
+        self.until(lambda: broken.isdisjoint(self._hub.connections))
 
     def check(self):
         """Money is conserved: accounts, fees and market sum up to the deposits."""

@@ -1,31 +1,16 @@
-"""The Node client, driven from Python: a process that takes commands and tells answers and events.
+"""The Node client: installed once, from its lock file, into `.clients/node` of the checkout."""
 
-The client is installed once, from the lock file, into `.clients/node` of the checkout.
-"""
-
-import itertools
-import json
-import queue
 import shutil
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pytest
+from line_bridge import LineBridge
 
 SOURCES = Path(__file__).with_name("node")
 FOLDER = Path(__file__).parents[2] / ".clients" / "node"
 FILES = ("package.json", "package-lock.json", "bridge.mjs")
-INSTALL_S, PATIENCE_S = 300, 20
-
-
-class NodeError(Exception):
-    """What the client threw; `code` is the HTTP status, `body` BitMart's envelope."""
-
-    def __init__(self, error):
-        super().__init__(json.dumps(error)[:300])
-        self.code, self.body = error.get("code"), error.get("body")
+INSTALL_S = 300
 
 
 def installed_folder():
@@ -46,62 +31,21 @@ def installed_folder():
     return FOLDER
 
 
-class NodeBridge:
+class NodeBridge(LineBridge):
     """A running Node process with any number of REST and websocket clients, by name."""
 
     def __init__(self, folder):
-        self._process = subprocess.Popen(
-            ["node", "bridge.mjs"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._ids = itertools.count(1)
-        self._answers = {}
-        self._events = {}
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-        self._process.stdout.close()
-
-    def ask(self, command, **fields):
-        """Run one command; its result.
-
-        Raises:
-            NodeError: the client threw.
-        """
-        number = next(self._ids)
-        answers = self._answers[number] = queue.Queue()
-        self._process.stdin.write(json.dumps({"id": number, "command": command} | fields) + "\n")
-        self._process.stdin.flush()
-        answer = answers.get(timeout=PATIENCE_S)
-        if "error" in answer:
-            raise NodeError(answer["error"])
-        return answer["result"]
+        super().__init__(["node", "bridge.mjs"], folder)
 
     def rest(self, name, url, key):
         """A RestClient; call its methods as `rest.method_name(params)`."""
-        credentials = {"apiKey": key.access_key, "apiSecret": key.secret, "apiMemo": key.memo}
-        self.ask("rest", name=name, options={"baseUrl": url} | credentials)
+        self.ask("rest", name=name, options={"baseUrl": url} | _credentials(key))
         return NodeRest(self, name)
 
     def stream(self, name, url, key=None, **options):
         """A WebsocketClient for one of the two paths: its `wsUrl` replaces both."""
-        credentials = {}
-        if key is not None:
-            credentials = {"apiKey": key.access_key, "apiSecret": key.secret, "apiMemo": key.memo}
-        self._events[name] = []
-        self.ask("stream", name=name, options={"wsUrl": url} | credentials | options)
-        return NodeStream(self, name, self._events[name])
-
-    def _read(self):
-        for line in self._process.stdout:
-            message = json.loads(line)
-            if "stream" in message:
-                self._events[message["stream"]].append((message["event"], message["data"]))
-            else:
-                self._answers.pop(message["id"]).put(message)
+        self.ask("stream", name=name, options={"wsUrl": url} | _credentials(key) | options)
+        return NodeStream(self, name)
 
 
 class NodeRest:
@@ -117,8 +61,8 @@ class NodeRest:
 class NodeStream:
     """A Node WebsocketClient: what it emitted is in `heard`, as (event, data)."""
 
-    def __init__(self, bridge, name, heard):
-        self._bridge, self._name, self.heard = bridge, name, heard
+    def __init__(self, bridge, name):
+        self._bridge, self._name, self.heard = bridge, name, bridge.heard(name)
 
     def subscribe(self, *topics):
         self._bridge.ask("subscribe", name=self._name, topics=topics)
@@ -131,14 +75,14 @@ class NodeStream:
 
     def until(self, event, condition=lambda data: True):
         """Wait for an event of that name which fulfils `condition`; its data."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            for name, data in list(self.heard):
-                if name == event and condition(data):
-                    return data
-            time.sleep(0.01)
-        raise AssertionError(f"no {event}; heard {self.heard[-5:]}")
+        return self._bridge.until(self._name, event, condition)
 
     def push(self, table, condition=lambda row: True):
         """The first row of `table` that fulfils `condition`."""
         return self.until("update", lambda d: d.get("table") == table and condition(d["data"][0]))["data"][0]
+
+
+def _credentials(key):
+    if key is None:
+        return {}
+    return {"apiKey": key.access_key, "apiSecret": key.secret, "apiMemo": key.memo}

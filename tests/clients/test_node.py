@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from line_bridge import BridgeError
 from money import ClientFill, assert_money
-from node_bridge import NodeBridge, NodeError, installed_folder
+from node_bridge import NodeBridge, installed_folder
 
 SYMBOL = "BTC_USDT"
 FAR_BELOW, FAR_ABOVE = "50000.00", "80000.00"
@@ -65,9 +66,10 @@ def fills_of(rest):
 
 def refused(method, *args):
     """(HTTP status, BitMart's code) of what the client threw."""
-    with pytest.raises(NodeError) as caught:
+    with pytest.raises(BridgeError) as caught:
         method(*args)
-    return caught.value.code, caught.value.body["code"]
+    error = caught.value.error
+    return error["code"], error["body"]["code"]
 
 
 class TestMarketData:
