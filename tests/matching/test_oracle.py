@@ -33,7 +33,7 @@ from paper_bitmart.matching.models import MODELS
 from paper_bitmart.matching.reports import REPORT_DTYPE, Evidence, ReportKind
 
 EXAMPLES = settings.default.max_examples
-CASES = 80 * EXAMPLES
+CASES = 60 * EXAMPLES
 STABLE_MODELS = ("proportional", "conservative", "power", "log")
 AHEAD_TOLERANCE_LOTS = 2.0**-16
 
