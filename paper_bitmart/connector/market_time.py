@@ -52,6 +52,8 @@ class SteppedTime:
 
     async def wait(self, duration_ns: int) -> None:
         until_ns = self._clock.now_ns() + duration_ns
+        # What was asked for before the wait is sent before time moves on.
+        await self._settle()
         while (now_ns := self._clock.now_ns()) < until_ns:
             self._clock.advance_to(min(until_ns, now_ns + STEP_NS))
             await self._settle()

@@ -11,10 +11,12 @@ from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector.market_time import MarketTime, RunningTime, SteppedTime
 from paper_bitmart.exchange.clock import PlaybackClock, RealClock, SimulatedClock
+from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.markets import CoreMatchers
 from paper_bitmart.exchange.restart import recover
 from paper_bitmart.exchange.session import Session
+from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
@@ -27,6 +29,9 @@ QUOTE_AMOUNT, BASE_AMOUNT = Decimal(10_000), Decimal(1)
 READY_NS_MAX = 10 * 10**9
 """Longest market time to wait for the first books."""
 READY_STEP_NS = 20_000_000
+
+OpenSource = Callable[[PlaybackClock | SimulatedClock], Source]
+"""Makes a source whose events are stamped by the given clock."""
 
 
 class UnknownPair(ValueError):
@@ -45,21 +50,29 @@ class PaperOptions:
     Attributes:
         capture: None plays the bundled demo market, looped; else a capture file, once.
         symbols: the capture's symbols/details file.
+        source: makes the market instead of demo and capture.
+        loop: play a capture again and again.
         speed: market seconds per real second; None: time passes only when waited for, at full speed.
         pairs: symbols to offer; None offers all of the market.
         balances: first deposit of a new account; None: QUOTE_AMOUNT and BASE_AMOUNT.
         state: the journal's directory; None keeps nothing.
         latency_ns: of orders and cancels on their way to the exchange.
+        latency: all of the client's delays; `latency_ns` is not used then.
+        fees: maker and taker rates of everybody.
     """
 
     capture: Path | None = None
     symbols: Path | None = None
+    source: OpenSource | None = None
+    loop: bool = False
     speed: float | None = 1.0
     pairs: list[str] | None = None
     balances: Mapping[str, Decimal] | None = None
     state: Path | None = None
     queue_model: QueueModel = DEFAULT_MODEL
     latency_ns: int = 0
+    latency: LatencyProfile | None = None
+    fees: FeeRates = DEFAULT_FEES
 
 
 class PairsOnly:
@@ -159,26 +172,38 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
     journal = None if options.state is None else Journal(options.state)
     try:
         matchers = CoreMatchers(options.queue_model)
+        settings = VenueSettings(fees=options.fees)
         if journal is None:
-            venue = Venue(source.rules, matchers=matchers)
+            venue = Venue(source.rules, settings=settings, matchers=matchers)
         else:
-            venue = recover(journal, source.rules, matchers=matchers)
+            venue = recover(journal, source.rules, settings=settings, matchers=matchers)
             source = _not_before(venue.now_ns, options, clock, source)
-        latency = LatencyProfile.constant(options.latency_ns) if options.latency_ns else None
-        return PaperExchange(Session(source, venue, clock, latency=latency, journal=journal), options, clock)
+        return PaperExchange(
+            Session(source, venue, clock, latency=_latency(options), journal=journal), options, clock
+        )
     except BaseException:
         if journal is not None:
             journal.close()
         raise
 
 
+def _latency(options: PaperOptions) -> LatencyProfile | None:
+    if options.latency is not None or not options.latency_ns:
+        return options.latency
+    return LatencyProfile.constant(options.latency_ns)
+
+
 def _source(options: PaperOptions, clock: PlaybackClock | SimulatedClock, *, rebase: bool) -> Source:
     source: Source
-    if options.capture is None:
+    if options.source is not None:
+        source = options.source(clock)
+    elif options.capture is None:
         source = demo_source(loop=True, rebase=rebase, clock=clock)
     else:
         assert options.symbols is not None
-        source = CaptureSource(options.capture, options.symbols, rebase=rebase, clock=clock)
+        source = CaptureSource(
+            options.capture, options.symbols, loop=options.loop, rebase=rebase, clock=clock
+        )
     return source if options.pairs is None else PairsOnly(source, options.pairs)
 
 

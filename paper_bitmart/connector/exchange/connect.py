@@ -1,0 +1,128 @@
+"""`connect`: one call from a name to a running paper exchange."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from paper_bitmart.bitmart.topics import symbol_of
+from paper_bitmart.connector.exchange.connector import NAME, BitmartPaperTrade
+from paper_bitmart.connector.paper_exchange import OpenSource, PaperOptions, open_exchange
+from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.matching.latency import LatencyProfile
+from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+
+DEMO = "demo"
+RULES_FILES = ("symbols_details.json", "symbols.json")
+"""Looked for beside a capture that is given without its symbols file."""
+
+
+class ConnectError(ValueError):
+    """An argument of `connect` breaks its rule. Carries `field` and `why`."""
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(f"{field}: {why}")
+        self.field, self.why = field, why
+
+
+def connect(
+    connector: str = NAME,
+    *,
+    trading_pairs: Sequence[str] | None = None,
+    balances: Mapping[str, Decimal | int | str] | None = None,
+    source: str | Path | OpenSource = DEMO,
+    symbols: Path | str | None = None,
+    speed: float | None = 1.0,
+    loop: bool = False,
+    state: Path | str | None = None,
+    fees: FeeRates = DEFAULT_FEES,
+    latency: LatencyProfile | None = None,
+    queue_model: QueueModel = DEFAULT_MODEL,
+) -> BitmartPaperTrade:
+    """A paper exchange in this process; `async with` starts and stops it.
+
+    Args:
+        connector: "bitmart_paper_trade", the only one.
+        trading_pairs: such as ["BTC-USDT"]; None offers all of the market.
+        balances: first deposit of a new account, by currency; None: 10,000 of every quote and 1 of every
+            base currency. An account that `state` already has keeps what it owns.
+        source: "demo", the bundled recording of BTC-USDT and ETH-USDT, looped; the path of a capture; or a
+            function that takes the clock and returns a `feed.sources.Source`.
+        symbols: the capture's symbols/details file; None looks for one beside it.
+        speed: market seconds per real second; None: a simulated clock that moves only while the connector
+            waits (`sleep`, `cancel_all`, ...), at full speed, and equal programs have equal outcomes.
+        loop: play a capture again and again.
+        state: directory of the journal, which makes accounts and orders outlive the process; None: memory.
+        fees: maker and taker rates.
+        latency: of orders, cancels, answers and market data; None: none.
+        queue_model: how the queue ahead of an order is estimated.
+
+    Raises:
+        ConnectError: an argument breaks its rule.
+        UnknownPair: a trading pair that the market does not have.
+        CaptureError, RulesError, OSError: the market's files.
+        JournalError: the state directory cannot be used.
+
+    >>> async def main():
+    ...     async with connect(trading_pairs=["BTC-USDT"], balances={"USDT": 10_000}, speed=None) as exchange:
+    ...         return exchange.get_balance("USDT")
+    >>> import asyncio
+    >>> asyncio.run(main())
+    Decimal('10000')
+    """
+    if connector != NAME:
+        raise ConnectError("connector", f"must be {NAME}, not {connector!r}")
+    if speed is not None and not speed > 0:
+        raise ConnectError("speed", f"must be above 0, or None for a simulated clock, not {speed!r}")
+    capture, rules = _files(source, symbols)
+    options = PaperOptions(
+        capture=capture,
+        symbols=rules,
+        source=source if callable(source) else None,
+        loop=loop,
+        speed=speed,
+        pairs=None if trading_pairs is None else [_symbol(pair) for pair in trading_pairs],
+        balances=None if balances is None else {asset: _amount(asset, balances[asset]) for asset in balances},
+        state=None if state is None else Path(state),
+        queue_model=queue_model,
+        latency=latency,
+        fees=fees,
+    )
+    return BitmartPaperTrade(open_exchange(options))
+
+
+def _files(source: str | Path | OpenSource, symbols: Path | str | None) -> tuple[Path | None, Path | None]:
+    """Capture and symbols file; None for both when the source brings its own rules."""
+    if callable(source) or source == DEMO:
+        if symbols is not None:
+            raise ConnectError("symbols", "this source brings its own rules")
+        return None, None
+    capture = Path(source)
+    if not capture.is_file():
+        raise ConnectError(
+            "source", f"there is no capture file {str(source)!r}; the bundled market is {DEMO!r}"
+        )
+    if symbols is not None:
+        return capture, Path(symbols)
+    for name in RULES_FILES:
+        if (beside := capture.with_name(name)).is_file():
+            return capture, beside
+    raise ConnectError("symbols", f"is needed for {source}: the symbols/details file of its market")
+
+
+def _symbol(trading_pair: str) -> str:
+    try:
+        return symbol_of(trading_pair)
+    except ValueError as error:
+        raise ConnectError("trading_pairs", f"{error}, such as BTC-USDT") from error
+
+
+def _amount(asset: str, amount: Decimal | int | str) -> Decimal:
+    if isinstance(amount, float):
+        raise ConnectError(f"balances[{asset!r}]", f"must be a Decimal, int or text, not the float {amount}")
+    try:
+        exact = Decimal(amount)
+    except ArithmeticError as error:
+        raise ConnectError(f"balances[{asset!r}]", f"must be a number, not {amount!r}") from error
+    if not exact.is_finite() or exact < 0:
+        raise ConnectError(f"balances[{asset!r}]", f"must be 0 or more, not {amount}")
+    return exact
