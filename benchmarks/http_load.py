@@ -1,4 +1,4 @@
-"""A lean keep-alive HTTP client: prebuilt requests over bare asyncio, so that the server is what is measured."""
+"""A lean keep-alive HTTP client over bare asyncio, so that the server is what is measured."""
 
 import asyncio
 import json

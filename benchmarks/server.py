@@ -1,15 +1,16 @@
 """Orders per second of the server, beside a bare aiohttp echo, and what 200 websocket subscribers cost it.
 
-Whom it stands for: bots on the same machine that quote through BitMart's REST API, and a room full of readers.
+Whom it stands for: bots on the same machine that quote through BitMart's REST API, and a room full of
+readers.
 
 - orders: signed submits and cancels over 1, 10 and 50 keep-alive connections, journal on, the demo market
   playing meanwhile. Echo: the same requests to a server that only sends the body back, in the same run.
-- subscribers: 200 connections, each with the depth (increase100) and the trades of one of 20 symbols. Lag is a
-  push's arrival after its venue time, less the least lag seen: if a queue grows, the lag of the last third is
-  above that of the first.
+- subscribers: 200 connections, each with the depth (increase100) and the trades of one of 20 symbols. Lag
+  is a push's arrival after its venue time, less the least lag seen: if a queue grows, the lag of the last
+  third is above that of the first.
 
-Left out: TLS, networks, clients that are slow to read (tests/server), many accounts. Client and server share the
-machine: with two cores the client's own work is part of both sides' figures.
+Left out: TLS, networks, clients that are slow to read (tests/server), many accounts. Client and server
+share the machine: with two cores the client's own work is part of both sides' figures.
 
     python -m benchmarks.server [--quick] [--only orders|subscribers]
 """
