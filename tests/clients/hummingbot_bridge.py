@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from install import CACHE, alone, run_or_skip
 from line_bridge import LineBridge
 
 HERE = Path(__file__).parent
-FOLDER = HERE.parents[1] / ".clients" / "hummingbot"
+FOLDER = CACHE / "hummingbot"
 PYTHON = FOLDER / "bin" / "python"
 REQUIREMENTS = HERE / "hummingbot-requirements.txt"
 VERSION = "20260922"
@@ -23,14 +24,9 @@ BUILD_S = 1200
 
 def installed_python():
     """Hummingbot's interpreter; skips the test when it cannot be built."""
-    if not _is_usable():
-        python = shutil.which("python3.11") or (sys.executable if sys.version_info[:2] == (3, 11) else None)
-        if python is None:
-            pytest.skip("Hummingbot's dependencies need Python 3.11")
-        pip = [PYTHON, "-m", "pip", "install", "--quiet"]
-        _run([python, "-m", "venv", FOLDER])
-        _run([*pip, "-r", REQUIREMENTS])
-        _run([*pip, "--no-deps", "--no-build-isolation", f"hummingbot=={VERSION}"])
+    with alone("hummingbot"):
+        if not _is_usable():
+            _build()
     return PYTHON
 
 
@@ -38,11 +34,18 @@ def _is_usable():
     return PYTHON.exists() and subprocess.run([PYTHON, "-c", IMPORT], capture_output=True).returncode == 0
 
 
-def _run(command):
-    environment = os.environ | {"WITHOUT_CYTHON_OPTIMIZATIONS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=BUILD_S)
-    if done.returncode:
-        pytest.skip(f"Hummingbot cannot be built here: {done.stderr.strip()[-300:]}")
+def _build():
+    python = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
+    if python is None:
+        pytest.skip("Hummingbot's dependencies need Python 3.11")
+    pip = [PYTHON, "-m", "pip", "install", "--quiet"]
+    for command in (
+        [python, "-m", "venv", FOLDER],
+        [*pip, "-r", REQUIREMENTS],
+        [*pip, "--no-deps", "--no-build-isolation", f"hummingbot=={VERSION}"],
+    ):
+        environment = os.environ | {"WITHOUT_CYTHON_OPTIMIZATIONS": "1"}
+        run_or_skip(command, "Hummingbot cannot be built here", timeout_s=BUILD_S, env=environment)
 
 
 class HummingbotBridge(LineBridge):

@@ -1,14 +1,14 @@
 """The Node client: installed once, from its lock file, into `.clients/node` of the checkout."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from install import CACHE, alone, run_or_skip
 from line_bridge import LineBridge
 
 SOURCES = Path(__file__).with_name("node")
-FOLDER = Path(__file__).parents[2] / ".clients" / "node"
+FOLDER = CACHE / "node"
 FILES = ("package.json", "package-lock.json", "bridge.mjs")
 INSTALL_S = 300
 
@@ -17,18 +17,23 @@ def installed_folder():
     """The folder of the installed client; skips the test when there is no Node or no registry."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed")
-    lock = SOURCES.joinpath("package-lock.json").read_bytes()
-    marker = FOLDER / "installed-lock.json"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        shutil.copyfile(SOURCES / name, FOLDER / name)
-    if not marker.exists() or marker.read_bytes() != lock:
-        command = ["npm", "ci", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=INSTALL_S)
-        if done.returncode:
-            pytest.skip(f"npm cannot install bitmart-api: {done.stderr.strip()[-300:]}")
-        marker.write_bytes(lock)
+    with alone("node"):
+        FOLDER.mkdir(exist_ok=True)
+        marker = FOLDER / "installed-lock.json"
+        if not all(map(_is_copied, FILES)):
+            for name in FILES:
+                shutil.copyfile(SOURCES / name, FOLDER / name)
+        lock = (SOURCES / "package-lock.json").read_bytes()
+        if not marker.exists() or marker.read_bytes() != lock:
+            command = ["npm", "ci", "--no-audit", "--no-fund"]
+            run_or_skip(command, "npm cannot install bitmart-api", timeout_s=INSTALL_S, cwd=FOLDER)
+            marker.write_bytes(lock)
     return FOLDER
+
+
+def _is_copied(name):
+    copy = FOLDER / name
+    return copy.exists() and copy.read_bytes() == (SOURCES / name).read_bytes()
 
 
 class NodeBridge(LineBridge):

@@ -151,6 +151,16 @@ class TestPublicStreams:
         assert low <= min(first, last) <= max(first, last) <= high
         assert volume > 0
 
+    async def test_after_a_cut_connection_the_next_watch_is_connected_again(self, exchange, client):
+        await soon(client.watch_ticker(SYMBOL))
+        waiting = asyncio.create_task(client.watch_ticker(SYMBOL))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(exchange.cut_connections)
+        with pytest.raises(ccxt.NetworkError):
+            await soon(waiting)
+        quote = exchange.quote()
+        assert exact((await soon(client.watch_ticker(SYMBOL)))["ask"]) == quote.ask
+
     async def test_a_subscription_to_a_symbol_that_is_unknown_is_an_exchange_error(self, client):
         await client.load_markets()
         client.markets["NOPE/USDT"] = client.markets[SYMBOL] | {"id": "NOPE_USDT", "symbol": "NOPE/USDT"}

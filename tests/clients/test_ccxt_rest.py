@@ -315,19 +315,26 @@ class TestErrors:
             client.create_order(SYMBOL, "limit", "buy", SIZE, FAR_BELOW, {"clientOrderId": "once"})
 
 
-def test_an_unthrottled_client_meets_bitmarts_limits_as_rate_limit_exceeded():
-    with ExchangeThread(rate_limits="bitmart") as strict:
-        client = connect(strict, strict.new_account(USDT="1000"))
-        client.load_markets()
-        client.cancel_all_orders(SYMBOL)
-        with pytest.raises(ccxt.RateLimitExceeded):
-            client.cancel_all_orders(SYMBOL)  # one in three seconds
+@pytest.fixture
+def strict():
+    """An exchange with BitMart's own rate limits."""
+    with ExchangeThread(rate_limits="bitmart") as running:
+        yield running
 
 
-def test_a_session_with_ccxts_defaults_runs_from_connection_to_profit_and_loss(exchange, key):
-    """As in ccxt's manual: throttled, floats, unified methods only."""
+def test_an_unthrottled_client_meets_bitmarts_limits_as_rate_limit_exceeded(strict):
+    client = connect(strict, strict.new_account(USDT="1000"))
+    client.load_markets()
+    client.cancel_all_orders(SYMBOL)
+    with pytest.raises(ccxt.RateLimitExceeded):
+        client.cancel_all_orders(SYMBOL)  # one in three seconds
+
+
+def test_a_session_with_ccxts_defaults_runs_from_connection_to_profit_and_loss(strict):
+    """As in ccxt's manual: throttled by ccxt itself, floats, unified methods only."""
+    key = strict.new_account(USDT="100000", BTC="2")
     client = ccxt.bitmart({"apiKey": key.access_key, "secret": key.secret, "uid": key.memo})
-    client.urls["api"] = {"spot": exchange.url, "swap": exchange.url}
+    client.urls["api"] = {"spot": strict.url, "swap": strict.url}
     book = client.fetch_order_book(SYMBOL)
     spread = book["asks"][0][0] - book["bids"][0][0]
     assert spread > 0
@@ -338,4 +345,4 @@ def test_a_session_with_ccxts_defaults_runs_from_connection_to_profit_and_loss(e
     client.cancel_order(order["id"], SYMBOL)
     client.create_market_sell_order(SYMBOL, held)
     assert len(client.fetch_my_trades(SYMBOL)) >= 2
-    assert exchange.money(key)["BTC"].total == 2
+    assert strict.money(key)["BTC"].total == 2

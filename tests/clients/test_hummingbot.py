@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from exchange_thread import ExchangeThread
 from hummingbot_bridge import HummingbotBridge, installed_python
 from money import ClientFill, assert_money
 
@@ -203,6 +204,23 @@ def test_a_cut_connection_is_reopened_and_nothing_is_missed(hummingbot, exchange
     exchange.call(exchange.session.cancel_all(key.account))
     connector.until("OrderCancelled", order_id)
     connector.disconnect()
+
+
+def test_hummingbot_stays_within_bitmarts_rate_limits(hummingbot):
+    with ExchangeThread(rate_limits="bitmart") as strict:
+        key = strict.new_account(USDT="1000")
+        errors = hummingbot.heard("log")
+        logged = len(errors)
+        connector = hummingbot.connector(next(_names), strict, key)
+        eventually(lambda: connector.status()["ready"])
+        ids = [
+            connector.place(side="buy", type="LIMIT", amount=SIZE, price=str(50_000 + n)) for n in range(10)
+        ]
+        for order_id in ids:
+            connector.until("BuyOrderCreated", order_id)
+        assert connector.cancel_all() == dict.fromkeys(ids, True)
+        connector.disconnect()
+        assert errors[logged:] == []
 
 
 def cut(amount):

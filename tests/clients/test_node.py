@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from exchange_thread import ExchangeThread
 from line_bridge import BridgeError
 from money import ClientFill, assert_money
 from node_bridge import NodeBridge, installed_folder
@@ -250,6 +251,19 @@ class TestStreams:
     def test_an_unknown_symbol_is_told_in_the_response(self, public):
         public.subscribe("spot/ticker:NOPE_USDT")
         public.until("response", lambda data: data.get("errorCode") == "92001")
+
+
+def test_one_client_serves_public_and_private_topics_where_the_server_is_lenient(node):
+    """Its `wsUrl` replaces both paths, so one client needs a server that takes all topics on either."""
+    with ExchangeThread(lenient_topics=True) as lenient:
+        key = lenient.new_account(USDT="1000")
+        stream = node.stream(next(_names), f"{lenient.ws_url}/user?protocol=1.1", key)
+        stream.subscribe(f"spot/ticker:{SYMBOL}", ORDER_TOPIC)
+        lenient.until_subscribed(key, ORDER_TOPIC)
+        assert stream.push("spot/ticker")["symbol"] == SYMBOL
+        place(node.rest(next(_names), lenient.url, key), size=SIZE, price=FAR_BELOW)
+        assert stream.push("spot/user/order")["order_state"] == "new"
+        stream.close()
 
 
 def test_the_clients_own_example(exchange, rest):
