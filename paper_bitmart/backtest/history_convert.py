@@ -1,0 +1,163 @@
+"""Market data of any known form to histories: the form is told by the content, not by the name.
+
+capture        BitMart websocket messages, `<receive_ns> <json>`
+events         what `save_events` wrote (.npz)
+hftbacktest    .npz
+tardis         incremental_book_L2 CSV, with a trades CSV beside it
+binance        raw recording of one symbol, `<receive_ns> <json>`
+history        a history folder
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from paper_bitmart.backtest.catalogue import Catalogue
+from paper_bitmart.backtest.foreign import ForeignDataError, text_lines
+from paper_bitmart.backtest.history import META, History
+from paper_bitmart.backtest.history_binance import BinanceRecording
+from paper_bitmart.backtest.history_check import HistoryReport, check_history
+from paper_bitmart.backtest.history_hftbacktest import read_hftbacktest
+from paper_bitmart.backtest.history_tardis import TardisFiles
+from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.feed.convert import load_capture
+from paper_bitmart.feed.event_file import load_events
+
+
+class Form(StrEnum):
+    CAPTURE = "capture"
+    EVENTS = "events"
+    HFTBACKTEST = "hftbacktest"
+    TARDIS = "tardis"
+    TARDIS_TRADES = "tardis trades"
+    BINANCE = "binance"
+    HISTORY = "history"
+
+
+@dataclass(slots=True)
+class Converted:
+    """Histories written, what their check found, and what the reader has to say."""
+
+    histories: list[History] = field(default_factory=list)
+    reports: list[HistoryReport] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def form_of(path: Path) -> Form:
+    """Tell the form of a file or folder.
+
+    Raises:
+        ForeignDataError: none of the known ones. OSError: as `open`.
+    """
+    if path.is_dir():
+        if (path / META).is_file():
+            return Form.HISTORY
+        raise ForeignDataError(path, 0, "", "is a folder, but no history")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if "format.npy" in names:
+            return Form.EVENTS
+        if "data.npy" in names:
+            return Form.HFTBACKTEST
+        raise ForeignDataError(path, 0, "", f"an archive of unknown content: {', '.join(names)[:100]}")
+    return _form_of_text(path, next((text for _, text in text_lines(path)), ""))
+
+
+def convert(
+    sources: Sequence[Path],
+    directory: Path,
+    rules: Mapping[str, SymbolRules],
+    *,
+    symbol: str | None = None,
+    packed: bool = False,
+) -> Converted:
+    """Read market data and add it to the catalogue in `directory`; every new history is checked.
+
+    Args:
+        sources: files of any form; Tardis trades are merged into the depth file given with them.
+        symbol: of forms that do not name it in our way; may be left out when `rules` has only one.
+
+    Raises:
+        ForeignDataError, CaptureError, EventFileError, HistoryError: a source, by place; RulesError.
+    """
+    catalogue, done = Catalogue(directory), Converted()
+    forms = {path: form_of(path) for path in sources}
+    trades = [path for path, form in forms.items() if form is Form.TARDIS_TRADES]
+    books = [path for path, form in forms.items() if form is Form.TARDIS]
+    if trades and (len(trades), len(books)) != (1, 1):
+        raise ForeignDataError(trades[0], 0, "", "goes with exactly one incremental_book_L2 file")
+    for path, form in forms.items():
+        if form is Form.TARDIS_TRADES:
+            continue
+        for one, chunks in _read(path, form, rules, symbol, trades, done.notes):
+            added = catalogue.add(one, chunks, packed=packed, source=f"{form} {path.name}")
+            if added is None:
+                done.notes.append(f"{path}: no events of {one.symbol}")
+                continue
+            done.histories.append(added)
+            done.reports.append(check_history(added))
+    return done
+
+
+def _read(
+    path: Path,
+    form: Form,
+    rules: Mapping[str, SymbolRules],
+    symbol: str | None,
+    trades: list[Path],
+    notes: list[str],
+) -> Iterator[tuple[SymbolRules, Iterator[np.ndarray]]]:
+    """Symbols of a source with their events."""
+    if form is Form.HISTORY:
+        history = History(path)
+        yield history.rules, history.chunks()
+    elif form is Form.CAPTURE:
+        market = load_capture(path, rules, None if symbol is None else [symbol])
+        for name, events in market.events.items():
+            yield market.rules[name], iter([events])
+        notes.extend([f"{path}: {market.report.truncated}"] if market.report.truncated else [])
+    elif form is Form.EVENTS:
+        for name, events in load_events(path).items():
+            yield _rules_of(path, rules, name), iter([events])
+    else:
+        one = _rules_of(path, rules, symbol)
+        if form is Form.HFTBACKTEST:
+            yield one, iter([read_hftbacktest(path, one)])
+        elif form is Form.TARDIS:
+            yield one, TardisFiles(path, trades[0] if trades else None, one).chunks()
+        else:
+            recording = BinanceRecording(path, one)
+            yield one, recording.chunks()
+            notes.extend(f"{path}: {line}" for line in recording.report.lines_for_people())
+
+
+def _rules_of(path: Path, rules: Mapping[str, SymbolRules], symbol: str | None) -> SymbolRules:
+    if symbol is None and len(rules) == 1:
+        return next(iter(rules.values()))
+    if symbol is None:
+        raise ForeignDataError(path, 0, "symbol", f"must be chosen: one of {', '.join(rules)}")
+    if symbol not in rules:
+        raise ForeignDataError(path, 0, "symbol", f"{symbol} is not in the rules ({', '.join(rules)})")
+    return rules[symbol]
+
+
+def _form_of_text(path: Path, first: str) -> Form:
+    if first.startswith("exchange,symbol"):
+        return Form.TARDIS if "is_snapshot" in first else Form.TARDIS_TRADES
+    stamp, _, body = first.partition(" ")
+    try:
+        message = json.loads(body) if stamp.isdigit() else None
+    except json.JSONDecodeError:
+        message = None
+    if isinstance(message, dict):
+        if "table" in message or "event" in message:
+            return Form.CAPTURE
+        if message.keys() & {"stream", "lastUpdateId", "e"}:
+            return Form.BINANCE
+    raise ForeignDataError(path, 1, "", f"market data of no known form ({', '.join(Form)})")
