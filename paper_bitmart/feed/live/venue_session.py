@@ -48,6 +48,7 @@ class VenueSession:
         outages: shared by a source's sessions.
         max_age_ns: age of content from which on a book is STALE.
         tap: see `Tap`.
+        raw: takes every frame as it came, where the venue does not speak BitMart's language.
 
     Attributes:
         mirrors: one per symbol; a symbol that is `halted` keeps its mirror CLOSED.
@@ -66,6 +67,7 @@ class VenueSession:
         outages: OutageLog | None = None,
         max_age_ns: int = MAX_AGE_NS,
         tap: Tap = no_tap,
+        raw: Tap = no_tap,
     ) -> None:
         self.rules = dict(rules)
         self.outages = OutageLog() if outages is None else outages
@@ -83,7 +85,7 @@ class VenueSession:
         self.bytes_in = 0
         self.seq = 0
         self.last_frame_ns = 0
-        self.tap = tap
+        self.tap, self.raw = tap, raw
         self._limits = limits
         self._problems: list[str] = []
         self._urgent: deque[str] = deque()
@@ -109,6 +111,8 @@ class VenueSession:
         self.frames += 1
         self.bytes_in += len(frame)
         self.last_frame_ns = at_ns
+        if self.raw is not no_tap:
+            self.raw(at_ns, frame.encode() if isinstance(frame, str) else frame)
         self._receive(frame, at_ns)
 
     def fetched(self, path: str, body: bytes | None, at_ns: int) -> None:

@@ -53,10 +53,12 @@ class Follower:
     def __init__(self, source, venue=None):
         self.source, self.venue = source, venue
         self.consumers = {symbol: Consumer() for symbol in source.rules}
+        self.batches = []
         self.task = asyncio.ensure_future(source.run(self._emit))
 
     def _emit(self, symbol, events):
         consumer = self.consumers[symbol]
+        self.batches.append((symbol, events))
         consumer.take(events)
         if self.venue is not None and consumer.state is FeedState.LIVE:
             assert consumer.book in self.venue.markets[symbol].published.values()
