@@ -230,6 +230,14 @@ class TestStreams:
         for asset in ("BTC", "USDT"):
             assert private.push("spot/user/balance", lambda row, asset=asset: is_final(row, asset))
 
+    def test_a_wrong_secret_is_told_in_the_answer_to_the_login(self, node, exchange, key):
+        """The client takes any answer to its login for a success; the code says otherwise."""
+        wrong = msgspec.structs.replace(key, secret="wrong")
+        stream = node.stream(next(_names), f"{exchange.ws_url}/user?protocol=1.1", wrong)
+        stream.subscribe(ORDER_TOPIC)
+        assert stream.until("authenticated")["errorCode"] == "91011"
+        stream.close()
+
     def test_a_cut_connection_is_reopened_logged_in_and_subscribed_again(self, exchange, key, rest, private):
         private.subscribe(ORDER_TOPIC)
         private.until("response")
