@@ -22,13 +22,13 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     symbol: str
-    side: Side | str
-    type: OrderType | str
+    side: str
+    type: str
     price: Decimal | None = None
     size: Decimal | None = None
     notional: Decimal | None = None
     client_order_id: str | None = None
-    stp_mode: StpMode | str = StpMode.NONE
+    stp_mode: str = StpMode.NONE
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,12 +14,25 @@ import numpy as np
 from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.exchange.calls import (
+    Cancel,
+    CancelAll,
+    CancelOrders,
+    Deposit,
+    OpenAccount,
+    Run,
+    SetFees,
+    Submit,
+    SubmitBatch,
+    Withdraw,
+)
 from paper_bitmart.exchange.clock import Clock
 from paper_bitmart.exchange.events import Event
 from paper_bitmart.exchange.inbox import InboxFull
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.line import LineFull
 from paper_bitmart.exchange.orders import NewOrder
+from paper_bitmart.exchange.recording import Tape
 from paper_bitmart.exchange.restart import closing_event
 from paper_bitmart.exchange.venue import CancelResult, Venue
 from paper_bitmart.exchange.wheel import HOUSE, STORAGE_FAILED, Command, SessionSettings, SessionStats, Wheel
@@ -47,6 +60,7 @@ class Session:
         latency: the client's delays; None for none.
         journal: None keeps nothing. The session closes it.
         settings: limits.
+        tape: records the session; None does not. The session closes it.
 
     Use `start()` and `close()`, or `async with`. Not thread-safe: it belongs to one event loop.
     """
@@ -60,13 +74,15 @@ class Session:
         latency: LatencyProfile | None = None,
         journal: Journal | None = None,
         settings: SessionSettings | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.source, self.clock, self.journal = source, clock, journal
+        self._tape = tape
         self.failure: Exception | None = None
         """The defect or unreadable journal that stopped the session, or None."""
         self.source_failure: Exception | None = None
         """Why the source ended early, or None; the feeds are closed then."""
-        self._wheel = Wheel(venue, latency=latency, journal=journal, settings=settings)
+        self._wheel = Wheel(venue, latency=latency, journal=journal, settings=settings, tape=tape)
         self._wake = asyncio.Event()
         self._replies: set[asyncio.Future[Any]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -146,6 +162,8 @@ class Session:
                 self._wheel.finish(self.clock.now_ns())
         finally:
             self._refuse_waiting(SESSION_CLOSED)
+            if self._tape is not None:
+                self._tape.close(self.venue if self.failure is None else None)
             if self.journal is not None:
                 self.journal.close()
 
@@ -191,11 +209,11 @@ class Session:
         Raises:
             BitmartError: the refusal; 59002 the journal cannot be written, 50022 the session is closed.
         """
-        return await self._send(account, lambda venue, at_ns: venue.submit(account, order, at_ns))
+        return await self._send(account, Submit(account=account, order=order))
 
     async def submit_batch(self, account: str, orders: Sequence[NewOrder]) -> list[Event]:
         """Send 1 to 10 new orders, all or none; see `Venue.submit_batch`, errors as `submit`."""
-        return await self._send(account, lambda venue, at_ns: venue.submit_batch(account, orders, at_ns))
+        return await self._send(account, SubmitBatch(account=account, orders=tuple(orders)))
 
     async def cancel(
         self,
@@ -206,13 +224,8 @@ class Session:
         symbol: str | None = None,
     ) -> list[Event]:
         """Cancel one order; see `Venue.cancel`, errors as `submit`."""
-        return await self._send(
-            account,
-            lambda venue, at_ns: venue.cancel(
-                account, order_id=order_id, client_order_id=client_order_id, symbol=symbol, at_ns=at_ns
-            ),
-            cancels=True,
-        )
+        call = Cancel(account=account, order_id=order_id, client_order_id=client_order_id, symbol=symbol)
+        return await self._send(account, call, cancels=True)
 
     async def cancel_orders(
         self,
@@ -223,56 +236,47 @@ class Session:
         symbol: str | None = None,
     ) -> CancelResult:
         """Cancel up to 10 orders; see `Venue.cancel_orders`, errors as `submit`."""
-        return await self._send(
-            account,
-            lambda venue, at_ns: venue.cancel_orders(
-                account, order_ids=order_ids, client_order_ids=client_order_ids, symbol=symbol, at_ns=at_ns
-            ),
-            cancels=True,
+        call = CancelOrders(
+            account=account,
+            order_ids=tuple(order_ids),
+            client_order_ids=tuple(client_order_ids),
+            symbol=symbol,
         )
+        return await self._send(account, call, cancels=True)
 
     async def cancel_all(
         self, account: str, *, symbol: str | None = None, side: Side | None = None
     ) -> list[Event]:
         """Cancel an account's open orders; see `Venue.cancel_all`, errors as `submit`."""
-        return await self._send(
-            account,
-            lambda venue, at_ns: venue.cancel_all(account, symbol=symbol, side=side, at_ns=at_ns),
-            cancels=True,
-        )
+        call = CancelAll(account=account, symbol=symbol, side=side)
+        return await self._send(account, call, cancels=True)
 
     async def open_account(self, name: str, balances: Mapping[str, Decimal] | None = None) -> list[Event]:
         """Open an account, None with ample of everything; no latency, errors as `Venue.open_account`."""
-        return await self._send(
-            name, lambda venue, at_ns: venue.open_account(name, balances, at_ns), travels=False
-        )
+        call = OpenAccount(account=name, balances=None if balances is None else dict(balances))
+        return await self._send(name, call, travels=False)
 
     async def deposit(self, account: str, asset: str, amount: Decimal) -> list[Event]:
         """Credit an account; no latency, errors as `Venue.deposit`."""
-        return await self._send(
-            account, lambda venue, at_ns: venue.deposit(account, asset, amount, at_ns), travels=False
-        )
+        call = Deposit(account=account, asset=asset, amount=amount)
+        return await self._send(account, call, travels=False)
 
     async def withdraw(self, account: str, asset: str, amount: Decimal) -> list[Event]:
         """Debit an account; no latency, errors as `Venue.withdraw`."""
-        return await self._send(
-            account, lambda venue, at_ns: venue.withdraw(account, asset, amount, at_ns), travels=False
-        )
+        call = Withdraw(account=account, asset=asset, amount=amount)
+        return await self._send(account, call, travels=False)
 
     async def set_fees(self, account: str, symbol: str | None, maker_ppm: int, taker_ppm: int) -> list[Event]:
         """Set an account's fee rates; no latency, errors as `Venue.set_fees`."""
-        return await self._send(
-            account,
-            lambda venue, at_ns: venue.set_fees(account, symbol, maker_ppm, taker_ppm, at_ns),
-            travels=False,
-        )
+        call = SetFees(account=account, symbol=symbol, maker_ppm=maker_ppm, taker_ppm=taker_ppm)
+        return await self._send(account, call, travels=False)
 
     # --- inside ---
 
     async def _send(
         self,
         account: str,
-        run: Callable[[Venue, int], Any],
+        run: Run,
         *,
         cancels: bool = False,
         travels: bool = True,

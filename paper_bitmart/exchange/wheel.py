@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from paper_bitmart.bitmart.errors import BitmartError, refusal
+from paper_bitmart.exchange.calls import Run
 from paper_bitmart.exchange.events import Event
 from paper_bitmart.exchange.inbox import MarketInbox
 from paper_bitmart.exchange.journal import Journal
@@ -23,6 +24,7 @@ from paper_bitmart.exchange.journal_error import JournalWriteFailed
 from paper_bitmart.exchange.line import CommandLine, Item, Line
 from paper_bitmart.exchange.listeners import Listeners
 from paper_bitmart.exchange.markets import MarketBatch
+from paper_bitmart.exchange.recording import Tape
 from paper_bitmart.exchange.restart import roll_back, save, snapshot_events
 from paper_bitmart.exchange.venue import CancelResult, Venue
 from paper_bitmart.feed.market_view import MarketView
@@ -76,7 +78,7 @@ class SessionStats:
 class Command(NamedTuple):
     """Something for the venue to do at its arrival, and who is told the outcome: a result or a refusal."""
 
-    run: Callable[[Venue, int], Any]
+    run: Run
     reply: Callable[[Any, BitmartError | ValueError | None], None]
 
 
@@ -107,6 +109,7 @@ class Wheel:
         venue: built with the same `journal`.
         latency: None tells everything in the turn in which it happened.
         journal: None keeps nothing.
+        tape: hears of everything that the venue is given; None records nothing.
 
     Attributes:
         venue: the present one; replaced when a failed write is rolled back.
@@ -121,8 +124,10 @@ class Wheel:
         latency: LatencyProfile | None = None,
         journal: Journal | None = None,
         settings: SessionSettings | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.venue, self.journal = venue, journal
+        self._tape = tape
         self.settings = settings or SessionSettings()
         self.stats = SessionStats()
         self.views = {symbol: MarketView(rules) for symbol, rules in venue.rules.items()}
@@ -160,6 +165,8 @@ class Wheel:
             self._probe(now_ns, turn)
         more = self._advance(now_ns, turn)
         self._make_durable(now_ns, turn)
+        if self._tape is not None:
+            self._tape.commit()
         self._send_out(turn, now_ns)
         self._deliver(now_ns)
         return more
@@ -174,8 +181,10 @@ class Wheel:
             pass
         if not self.storage_failed:
             turn = _Turn()
-            self._happened(self.venue.close_feeds(max(now_ns, self.venue.now_ns)), turn)
+            self._close_feeds(max(now_ns, self.venue.now_ns), turn)
             self._make_durable(now_ns, turn)
+            if self._tape is not None:
+                self._tape.commit()
             self._send_out(turn, now_ns)
         self._deliver(None)
         if not self.storage_failed:
@@ -208,7 +217,19 @@ class Wheel:
             for symbol, batch in batches.items():
                 self._books[symbol].apply(batch.events)
         if not self.storage_failed:
-            self._happened(self.venue.market_all(batches)[1], turn)
+            self._give_market(batches, turn)
+
+    def _give_market(self, batches: Mapping[str, MarketBatch], turn: _Turn) -> None:
+        events = self.venue.market_all(batches)[1]
+        if self._tape is not None:
+            self._tape.market(batches, events)
+        self._happened(events, turn)
+
+    def _close_feeds(self, at_ns: int, turn: _Turn) -> None:
+        events = self.venue.close_feeds(at_ns)
+        if self._tape is not None:
+            self._tape.feeds_closed(at_ns, events)
+        self._happened(events, turn)
 
     def _execute(self, now_ns: int, turn: _Turn) -> None:
         """Do the next command at its arrival, or at the venue's present time if that is later."""
@@ -226,6 +247,8 @@ class Wheel:
             delivery.refused = error
         else:
             delivery.events = _events_of(delivery.result)
+        if self._tape is not None and not self.storage_failed:
+            self._tape.called(command.run, arrival.sent_ns, at_ns, delivery.result, delivery.refused)
         if arrival.account == HOUSE:
             # The house does not wait for its reply, but the accounts hear of it in their own time.
             self._happened(delivery.events, turn)
@@ -264,6 +287,8 @@ class Wheel:
         self.storage_failed = True
         self._probe_ns = now_ns + self.settings.probe_every_ns
         self.venue, self._gap_events = roll_back(journal, self.venue)
+        if self._tape is not None:
+            self._tape.restarted(self.venue, self._gap_events)
         turn.deliveries = [delivery for delivery in turn.deliveries if delivery.command is not None]
         for delivery in turn.deliveries:
             delivery.events, delivery.result = [], None
@@ -279,7 +304,7 @@ class Wheel:
         self._happened(self._gap_events, turn)
         at_ns = max(now_ns, self.venue.now_ns)
         books = {symbol: MarketBatch(snapshot_events(book, at_ns)) for symbol, book in self._books.items()}
-        self._happened(self.venue.market_all(books)[1], turn)
+        self._give_market(books, turn)
 
     def _checkpoint(self) -> None:
         if self.journal is None:
