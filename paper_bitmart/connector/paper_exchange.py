@@ -139,7 +139,8 @@ class PaperExchange:
         """Run; returns once the account is open and the books are there (or READY_NS_MAX have passed)."""
         await self.session.start()
         if all(account.name != self.account for account in self.venue.accounts()):
-            amounts = self.options.balances or self._default_balances()
+            balances = self.options.balances
+            amounts = self._default_balances() if balances is None else balances
             await self.time.outcome(self.session.open_account(self.account, amounts))
         deadline_ns = self.now_ns() + READY_NS_MAX
         while not self._is_live() and self.now_ns() < deadline_ns and self.session.failure is None:

@@ -73,7 +73,7 @@ def connect(
         raise ConnectError("connector", f"must be {NAME}, not {connector!r}")
     if speed is not None and not speed > 0:
         raise ConnectError("speed", f"must be above 0, or None for a simulated clock, not {speed!r}")
-    capture, rules = _files(source, symbols)
+    capture, rules = market_files(source, symbols)
     options = PaperOptions(
         capture=capture,
         symbols=rules,
@@ -90,7 +90,7 @@ def connect(
     return BitmartPaperTrade(open_exchange(options))
 
 
-def _files(source: str | Path | OpenSource, symbols: Path | str | None) -> tuple[Path | None, Path | None]:
+def market_files(source: str | Path | OpenSource, symbols: Path | str | None) -> tuple[Path | None, Path | None]:
     """Capture and symbols file; None for both when the source brings its own rules."""
     if callable(source) or source == DEMO:
         if symbols is not None:
