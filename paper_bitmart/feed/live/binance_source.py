@@ -15,7 +15,6 @@ from paper_bitmart.feed.live.live_source import LiveSource
 from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.live.rest import RestError, fetch, get
 from paper_bitmart.feed.live.venue_limits import BINANCE_WS, VenueLimits, spread
-from paper_bitmart.feed.live.venue_session import Tap, no_tap
 
 REST_URL: Final = "https://data-api.binance.vision"
 WS_URL: Final = "wss://data-stream.binance.vision/stream"
@@ -38,8 +37,6 @@ def binance_source(
     rng: random.Random | None = None,
     timing: BinanceTiming | None = None,
     limits: VenueLimits = BINANCE_WS,
-    taps: Sequence[Tap] = (),
-    raws: Sequence[Tap] = (),
     **options: Any,
 ) -> LiveSource:
     """Open Binance's market; blocks for one REST call.
@@ -48,7 +45,6 @@ def binance_source(
         symbols: BitMart's form; BTC_USDT is Binance's BTCUSDT.
         rules: instead of Binance's own; must fit its ticks and lots.
         rest_url, ws_url: hosts; the websocket's is the endpoint of combined streams.
-        taps, raws: per connection, for a recording: in BitMart's form, and as it came.
         options: as `LiveSource`.
 
     Raises:
@@ -70,12 +66,10 @@ def binance_source(
                 timing=timing,
                 limits=limits,
                 outages=outages,
-                tap=taps[i] if i < len(taps) else no_tap,
-                raw=raws[i] if i < len(raws) else no_tap,
             ),
             ws_url,
         )
-        for i, part in enumerate(spread(symbols, len(STREAMS), limits, "Binance"))
+        for part in spread(symbols, len(STREAMS), limits, "Binance")
     ]
 
     async def load_rules() -> Mapping[str, SymbolRules]:

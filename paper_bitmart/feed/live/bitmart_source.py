@@ -13,7 +13,6 @@ from paper_bitmart.feed.live.live_source import LiveSource
 from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.live.rest import RestError, fetch, get
 from paper_bitmart.feed.live.venue_limits import BITMART_WS, VenueLimits, spread
-from paper_bitmart.feed.live.venue_session import Tap, no_tap
 
 REST_URL: Final = "https://api-cloud.bitmart.com"
 WS_URL: Final = "wss://ws-manager-compress.bitmart.com/api?protocol=1.1"
@@ -44,7 +43,6 @@ def bitmart_source(
     rng: random.Random | None = None,
     timing: BitmartTiming | None = None,
     limits: VenueLimits = BITMART_WS,
-    taps: Sequence[Tap] = (),
     **options: Any,
 ) -> LiveSource:
     """Open BitMart's market; blocks for two REST calls.
@@ -54,7 +52,6 @@ def bitmart_source(
         rules: instead of the venue's own table.
         rest_url, ws_url: any server that speaks BitMart's protocol.
         rng: of jitter and audits; seeded by the symbols when None.
-        taps: one per connection (see `connections_needed`), for a recording.
         options: as `LiveSource`: clock, notify, backoff, watch, connect, fetch.
 
     Raises:
@@ -77,11 +74,10 @@ def bitmart_source(
                 timing=timing,
                 limits=limits,
                 outages=outages,
-                tap=taps[i] if i < len(taps) else no_tap,
             ),
             ws_url,
         )
-        for i, part in enumerate(spread(symbols, TOPICS_PER_SYMBOL, limits, "BitMart"))
+        for part in spread(symbols, TOPICS_PER_SYMBOL, limits, "BitMart")
     ]
 
     async def load_rules() -> Mapping[str, SymbolRules]:
@@ -91,11 +87,6 @@ def bitmart_source(
         f"BitMart at {ws_url}", sessions, limits=limits, rng=rng, outages=outages, rest_url=rest_url,
         load_rules=load_rules if rules is None else None, instead=BITMART_CLOSED, **options,
     )  # fmt: skip
-
-
-def connections_needed(symbols: Sequence[str], limits: VenueLimits = BITMART_WS) -> int:
-    """How many connections carry the symbols."""
-    return len(spread(symbols, TOPICS_PER_SYMBOL, limits, "BitMart"))
 
 
 def _load_table(rest_url: str) -> dict[str, SymbolRules]:

@@ -47,8 +47,6 @@ class VenueSession:
         limits: of the venue.
         outages: shared by a source's sessions.
         max_age_ns: age of content from which on a book is STALE.
-        tap: see `Tap`.
-        raw: takes every frame as it came, where the venue does not speak BitMart's language.
 
     Attributes:
         mirrors: one per symbol; a symbol that is `halted` keeps its mirror CLOSED.
@@ -57,6 +55,8 @@ class VenueSession:
         problems: texts for people, newest last, taken by `take_problems`.
         rules_doubted: content did not fit the rules: have they changed?
         frames, bytes_in: received so far.
+        tap: for a recording, see `Tap`; called when the mirrors have seen the line.
+        raw: likewise for frames as they came, where the venue does not speak BitMart's language.
     """
 
     def __init__(
@@ -66,8 +66,6 @@ class VenueSession:
         *,
         outages: OutageLog | None = None,
         max_age_ns: int = MAX_AGE_NS,
-        tap: Tap = no_tap,
-        raw: Tap = no_tap,
     ) -> None:
         self.rules = dict(rules)
         self.outages = OutageLog() if outages is None else outages
@@ -85,7 +83,8 @@ class VenueSession:
         self.bytes_in = 0
         self.seq = 0
         self.last_frame_ns = 0
-        self.tap, self.raw = tap, raw
+        self.tap: Tap = no_tap
+        self.raw: Tap = no_tap
         self._limits = limits
         self._problems: list[str] = []
         self._urgent: deque[str] = deque()
@@ -134,13 +133,13 @@ class VenueSession:
         self._urgent.clear()
         self._outgoing.clear()
         self._fetches.clear()
-        if was_open:
-            self.tap(at_ns, _DISCONNECTED_LINE)
         for symbol in self.followed():
             mirror = self.mirrors[symbol]
             if mirror.state is not FeedState.CLOSED:
                 mirror.last_problem = why
                 self._keep(symbol, mirror.disconnected(at_ns))
+        if was_open:
+            self.tap(at_ns, _DISCONNECTED_LINE)
         self._closed(at_ns)
 
     def halt(self, symbol: str, why: str, at_ns: int) -> None:
@@ -223,8 +222,8 @@ class VenueSession:
             self.rules_doubted = True
             self._refuse(str(error), line, at_ns, symbol)
             return False
-        self.tap(at_ns, line)
         self._keep(symbol, mirror.take())
+        self.tap(at_ns, line)
         return True
 
     def _refuse(self, why: str, frame: bytes | str, at_ns: int, symbol: str = "") -> None:
@@ -232,11 +231,11 @@ class VenueSession:
         line = refused_line(why, frame, symbol)
         push = decode_push(line)
         self.seq += 1
-        self.tap(at_ns, line)
         for name in [symbol] if symbol else self.followed():
             mirror = self.mirrors[name]
             mirror.accept(push, at_ns, self.seq)
             self._keep(name, mirror.take())
+        self.tap(at_ns, line)
 
     def _keep(self, symbol: str, events: np.ndarray) -> None:
         if len(events):

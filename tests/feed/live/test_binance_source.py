@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from test_bitmart_source import HASTE, Follower
+from live_support import HASTE, MS, Follower
 from venue.binance_venue import BinanceVenue
 
 from paper_bitmart.bitmart.public_messages import encode
@@ -20,7 +20,6 @@ from paper_bitmart.feed.live.errors import UnknownSymbol, VenueUnavailable
 from paper_bitmart.feed.live.live_source import SystemClock
 from paper_bitmart.feed.live.venue_session import FOREVER_NS
 
-MS = 10**6
 SYMBOLS = ("BTC_USDT", "ETH_USDT")
 QUICK = BinanceTiming(
     fetch_apart_ns=100 * MS, fetch_apart_most_ns=500 * MS, audit_every_ns=400 * MS, quiet_ns=300 * MS,
@@ -83,11 +82,10 @@ async def test_what_is_recorded_gives_the_same_events_again():
     lines, raws = [], []
     venue = BinanceVenue(SYMBOLS, 4, SystemClock().now_ns)
     async with venue.serving():
-        source = await opened(
-            venue,
-            taps=[lambda at_ns, line: lines.append((at_ns, line))],
-            raws=[lambda at_ns, frame: raws.append(frame)],
-        )
+        source = await opened(venue)
+        [session] = source.sessions
+        session.tap = lambda at_ns, line: lines.append((at_ns, line))
+        session.raw = lambda at_ns, frame: raws.append(frame)
         venue.lose_share = 0.05
         async with Follower(source) as follower:
             await follower.until(lambda: len(lines) > 400)

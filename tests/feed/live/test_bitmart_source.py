@@ -4,7 +4,7 @@ import asyncio
 import random
 
 import pytest
-from venue.consumer import Consumer
+from live_support import HASTE, MS, Follower
 from venue.fault_plan import Fault, FaultPlan, Span
 from venue.faulty_venue import FaultyVenue
 from venue.socket_venue import SocketVenue
@@ -14,7 +14,6 @@ from paper_bitmart.exchange.clock import PlaybackClock, RealClock
 from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.events import FeedState
-from paper_bitmart.feed.live.backoff import BackoffSettings
 from paper_bitmart.feed.live.bitmart_session import BitmartTiming
 from paper_bitmart.feed.live.bitmart_source import bitmart_source
 from paper_bitmart.feed.live.errors import UnknownSymbol, VenueUnavailable
@@ -23,13 +22,11 @@ from paper_bitmart.feed.sources import demo_source
 from paper_bitmart.server.app import Server, create_app
 from paper_bitmart.server.settings import ServerSettings
 
-MS = 10**6
 SYMBOLS = ("AAA_USDT", "BBB_USDT")
 QUICK = BitmartTiming(
     ping_after_ns=400 * MS, pong_within_ns=200 * MS, answer_within_ns=300 * MS, gap_window_ns=500 * MS,
     audit_every_ns=500 * MS, retry_every_ns=2_000 * MS, quiet_ns=300 * MS, max_age_ns=1_500 * MS,
 )  # fmt: skip
-HASTE = BackoffSettings(first_ns=20 * MS, most_ns=200 * MS)
 
 
 def venue_with(clock, *faults, lasting_ms=1_500, share=0.2, seed=1):
@@ -45,40 +42,6 @@ async def opened(venue, clock, **options):
         bitmart_source, SYMBOLS, rest_url=venue.rest_url, ws_url=venue.ws_url, clock=clock,
         rng=random.Random(5), timing=QUICK, backoff=HASTE, **options,
     )  # fmt: skip
-
-
-class Follower:
-    """Runs a source and holds its books to what the venue published."""
-
-    def __init__(self, source, venue=None):
-        self.source, self.venue = source, venue
-        self.consumers = {symbol: Consumer() for symbol in source.rules}
-        self.batches = []
-        self.task = asyncio.ensure_future(source.run(self._emit))
-
-    def _emit(self, symbol, events):
-        consumer = self.consumers[symbol]
-        self.batches.append((symbol, events))
-        consumer.take(events)
-        if self.venue is not None and consumer.state is FeedState.LIVE:
-            assert consumer.book in self.venue.markets[symbol].published.values()
-
-    async def until(self, what, limit_s=20):
-        async with asyncio.timeout(limit_s):
-            while not what():
-                if self.task.done():
-                    self.task.result()
-                await asyncio.sleep(0.01)
-
-    def all_live(self):
-        return all(consumer.state is FeedState.LIVE for consumer in self.consumers.values())
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,161 @@
+"""ccxt sources against a stand-in that hands out whole books and trades as ccxt pro does."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from live_support import HASTE, Follower
+
+from paper_bitmart.bitmart.rules import RulesError
+from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live.ccxt_rules import DECIMAL_PLACES, TICK_SIZE, rules_of_market
+from paper_bitmart.feed.live.ccxt_session import CcxtSession
+from paper_bitmart.feed.live.ccxt_source import CcxtSource, ccxt_source, rules_of_markets
+from paper_bitmart.feed.live.errors import UnknownSource, UnknownSymbol
+
+MARKET = {
+    "symbol": "BTC/USDT",
+    "active": True,
+    "precision": {"price": 0.1, "amount": 1e-05},
+    "limits": {"amount": {"min": 0.0001, "max": None}, "cost": {"min": 5.0}, "price": {}},
+}
+RULES = {"BTC_USDT": rules_of_market("BTC_USDT", MARKET, TICK_SIZE, 1)}
+NOW_NS = 1_763_800_000 * 10**9
+
+
+class VenueFailed(Exception):
+    """What the stand-in raises."""
+
+
+class StandIn:
+    """Hands out what the test puts into its queues; an exception in a queue is raised."""
+
+    def __init__(self):
+        self.books, self.prints = asyncio.Queue(), asyncio.Queue()
+        self.asked = set()
+        self.is_closed = False
+
+    async def watch_order_book(self, symbol):
+        return await self._next(self.books, symbol)
+
+    async def watch_trades(self, symbol):
+        return await self._next(self.prints, symbol)
+
+    async def _next(self, queue, symbol):
+        self.asked.add(symbol)
+        given = await queue.get()
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    async def close(self):
+        self.is_closed = True
+
+
+def book(bids, asks, timestamp=1_763_800_000_123):
+    return {"bids": bids, "asks": asks, "timestamp": timestamp, "nonce": 1}
+
+
+def trade(price, amount, side="buy"):
+    return {"price": price, "amount": amount, "side": side, "timestamp": 1_763_800_000_100, "id": "9"}
+
+
+FIRST = book([[100.0, 1.0], [99.9, 2.5]], [[100.1, 0.5], [100.2, 3.0]])
+SECOND = book([[100.0, 0.7]], [[100.1, 0.5], [100.2, 3.0], [100.3, 1.0]])
+
+
+async def test_books_and_trades_become_a_market_and_a_failed_stream_is_begun_anew():
+    stand_in = StandIn()
+    source = CcxtSource("stand-in", lambda: stand_in, RULES, failures=(VenueFailed,), backoff=HASTE)
+    async with Follower(source) as follower:
+        consumer = follower.consumers["BTC_USDT"]
+        stand_in.books.put_nowait(FIRST)
+        await follower.until(follower.all_live)
+        assert consumer.book == ({1000: 100_000, 999: 250_000}, {1001: 50_000, 1002: 300_000})
+        stand_in.books.put_nowait(SECOND)
+        stand_in.prints.put_nowait([trade(100.1, 0.25), trade(100.0, 0.1, "sell")])
+        await follower.until(lambda: consumer.trades == 2)
+        assert consumer.book == ({1000: 70_000}, {1001: 50_000, 1002: 300_000, 1003: 100_000})
+        stand_in.books.put_nowait(VenueFailed("gone"))
+        await follower.until(lambda: source.outages.open)
+        assert "gone" in source.outages.open["BTC_USDT"].why
+        stand_in.books.put_nowait(FIRST)
+        await follower.until(follower.all_live)
+        assert consumer.book[0] == {1000: 100_000, 999: 250_000}
+        assert stand_in.asked == {"BTC/USDT"}
+    assert stand_in.is_closed
+
+
+class TestSession:
+    @pytest.fixture
+    def session(self):
+        session = CcxtSession(RULES)
+        session.opened(NOW_NS)
+        return session
+
+    def test_only_differences_follow_the_first_book(self, session):
+        session.book("BTC_USDT", FIRST, NOW_NS)
+        session.take_events()
+        session.book("BTC_USDT", SECOND, NOW_NS + 1)
+        [(_, events)] = session.take_events()
+        levels = [(event["side"], event["price_ticks"], event["size_lots"]) for event in events]
+        assert levels == [(0, 999, 0), (0, 1000, 70_000), (1, 1003, 100_000)]
+        assert set(events["exch_ns"].tolist()) == {1_763_800_000_123 * 10**6}
+
+    def test_numbers_between_ticks_and_lots_never_flatter_the_book(self, session):
+        session.book("BTC_USDT", book([[99.97, 0.000019]], [[100.01, 1.0], [100.1, 1.0]]), NOW_NS)
+        mirror = session.mirrors["BTC_USDT"]
+        assert (dict(mirror.bids), dict(mirror.asks)) == ({999: 1}, {1001: 200_000})
+
+    @pytest.mark.parametrize(
+        "bad", [book([], []), book([["x", 1]], []), {"bids": []}, book([[float("nan"), 1.0]], [])], ids=str
+    )
+    def test_a_book_that_is_none_ends_live(self, session, bad):
+        session.book("BTC_USDT", FIRST, NOW_NS)
+        session.book("BTC_USDT", bad, NOW_NS + 1)
+        assert session.mirrors["BTC_USDT"].state is FeedState.SYNCING
+        session.book("BTC_USDT", SECOND, NOW_NS + 2)
+        assert session.mirrors["BTC_USDT"].state is FeedState.LIVE
+        assert dict(session.mirrors["BTC_USDT"].bids) == {1000: 70_000}
+
+    def test_a_crossed_book_ends_live_until_a_sound_one_comes(self, session):
+        session.book("BTC_USDT", FIRST, NOW_NS)
+        session.book("BTC_USDT", book([[101.0, 1.0]], [[100.0, 1.0]]), NOW_NS + 1)
+        assert session.mirrors["BTC_USDT"].state is FeedState.SYNCING
+        session.book("BTC_USDT", FIRST, NOW_NS + 2)
+        assert session.mirrors["BTC_USDT"].state is FeedState.LIVE
+
+
+class TestRules:
+    def test_tick_sizes_and_limits(self):
+        rules = RULES["BTC_USDT"]
+        assert (rules.tick, rules.lot) == (Decimal("0.1"), Decimal("0.00001"))
+        assert (rules.min_size, rules.max_size, rules.min_buy_notional) == (Decimal("0.0001"), None, 5)
+
+    def test_decimal_places(self):
+        market = MARKET | {"precision": {"price": 2, "amount": 4}}
+        rules = rules_of_market("BTC_USDT", market, DECIMAL_PLACES, 1)
+        assert (rules.tick, rules.lot) == (Decimal("0.01"), Decimal("0.0001"))
+
+    @pytest.mark.parametrize(
+        ("mode", "precision", "field"),
+        [
+            (3, {"price": 5, "amount": 5}, "precisionMode"),
+            (TICK_SIZE, {"price": None, "amount": 1}, "precision.price"),
+            (TICK_SIZE, {"price": 0.1}, "precision.amount"),
+        ],
+    )
+    def test_a_market_without_fixed_steps_is_refused_by_field(self, mode, precision, field):
+        with pytest.raises(RulesError) as refused:
+            rules_of_market("BTC_USDT", MARKET | {"precision": precision}, mode, 1)
+        assert refused.value.field == field
+
+    def test_a_symbol_that_is_not_there_is_named(self):
+        with pytest.raises(UnknownSymbol, match="does not trade ETH_USDT"):
+            rules_of_markets("okx", ["BTC_USDT", "ETH_USDT"], {"BTC/USDT": MARKET}, TICK_SIZE)
+
+
+def test_an_exchange_that_ccxt_does_not_know_is_named():
+    pytest.importorskip("ccxt")
+    with pytest.raises(UnknownSource, match="no exchange 'nowhere'"):
+        ccxt_source("nowhere", ["BTC_USDT"])
