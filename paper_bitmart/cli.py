@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paper_bitmart import __version__
+from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
 if TYPE_CHECKING:
     from paper_bitmart.backtest.replay import Progress, ReplaySummary
@@ -33,6 +34,7 @@ journal_app = typer.Typer(
     help="What a state directory has recorded.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(journal_app, name="journal")
+app.add_typer(hummingbot_app, name="hummingbot")
 
 Balances = Annotated[
     list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable.")
