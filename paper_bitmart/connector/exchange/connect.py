@@ -90,7 +90,9 @@ def connect(
     return BitmartPaperTrade(open_exchange(options))
 
 
-def market_files(source: str | Path | OpenSource, symbols: Path | str | None) -> tuple[Path | None, Path | None]:
+def market_files(
+    source: str | Path | OpenSource, symbols: Path | str | None
+) -> tuple[Path | None, Path | None]:
     """Capture and symbols file; None for both when the source brings its own rules."""
     if callable(source) or source == DEMO:
         if symbols is not None:
