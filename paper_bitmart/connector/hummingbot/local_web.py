@@ -21,7 +21,7 @@ from hummingbot.core.web_assistant.web_assistants_factory import WebAssistantsFa
 from paper_bitmart.connector.hummingbot.embedded import Exchange
 
 
-class NotThePaperExchange(ConnectionError):
+class NotThePaperExchange(aiohttp.ClientConnectionError):
     """A request was about to leave for another address. Carries `host` and `port`."""
 
     def __init__(self, host: str | None, port: int | None) -> None:
