@@ -12,7 +12,7 @@ from numba import njit
 from paper_bitmart.matching.core import loop
 from paper_bitmart.matching.core.book import level_size, next_key
 from paper_bitmart.matching.core.compiled import SOURCES_STAMP
-from paper_bitmart.matching.core.state import N_ACTIVE, N_REPORTS, NO_KEY, key_of
+from paper_bitmart.matching.core.state import N_ACTIVE, N_REPORTS, NO_KEY, key_of, with_aligned_records
 from paper_bitmart.matching.matcher import MAX_NS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
@@ -85,6 +85,11 @@ class StepMatcher(Matcher):
                     continue
                 return start
             self._grow()
+
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        """A pickle loses the alignment of records, which compiled code is made for."""
+        self.__dict__.update(fields)
+        self._state = with_aligned_records(self._state)
 
     @property
     def has_orders(self) -> bool:

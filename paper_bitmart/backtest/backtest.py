@@ -1,0 +1,211 @@
+"""Backtest: recorded markets, a strategy per account, latency and fees in; orders and fills out."""
+
+import gc
+import pickle
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from paper_bitmart.backtest.engine import Engine
+from paper_bitmart.backtest.results import Results
+from paper_bitmart.backtest.strategy import Strategy
+from paper_bitmart.backtest.tape import NEVER_NS, Data, Tape, TapeError, open_data
+from paper_bitmart.bitmart.decimals import from_atoms
+from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.exchange.settings import VenueSettings
+from paper_bitmart.matching.latency import LatencyProfile
+from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+
+COLLECTION_THRESHOLDS = (500_000, 50, 50)
+"""Of the garbage collector during a run; the defaults cost a third of its time."""
+CHECKPOINT_FORMAT = "paper_bitmart backtest 1"
+DEFAULT_ACCOUNT = "main"
+
+Balances = Mapping[str, Decimal]
+
+
+class Progress(NamedTuple):
+    """How far a run is: market time, its ends (ns since 1970), market events played, real seconds spent."""
+
+    at_ns: int
+    start_ns: int
+    end_ns: int
+    events: int
+    elapsed_s: float
+
+
+class Backtest:
+    """A market, strategies, and the venue between them.
+
+    Args:
+        data, rules, symbols: see `open_data`.
+        strategy: one strategy, or several by account name.
+        balances: first deposit, of all accounts or by account name; None: ample of everything.
+        fees: rates of all accounts. latency: of all accounts, with its seeds; None is no delay.
+        queue_model: see docs/matching.md.
+
+    The same arguments give the same results, in any process; randomness is in the latency's seeds only.
+
+    Example:
+        >>> results = Backtest("history/", MyStrategy()).run()  # doctest: +SKIP
+
+    Raises:
+        TapeError and the readers' errors: data that cannot be used. BitmartError: an impossible balance.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        strategy: Strategy | Mapping[str, Strategy],
+        *,
+        rules: Path | str | Mapping[str, SymbolRules] | None = None,
+        symbols: Sequence[str] | None = None,
+        balances: Balances | Mapping[str, Balances | None] | None = None,
+        fees: FeeRates = DEFAULT_FEES,
+        latency: LatencyProfile | None = None,
+        queue_model: QueueModel = DEFAULT_MODEL,
+        name: str = "",
+    ) -> None:
+        self._tapes = open_data(data, rules, symbols)
+        strategies = {DEFAULT_ACCOUNT: strategy} if isinstance(strategy, Strategy) else dict(strategy)
+        if not strategies:
+            raise ValueError("strategy: at least one is needed")
+        self.name = name or "+".join(type(one).__name__ for one in strategies.values())
+        self._elapsed_s = 0.0
+        self._engine = Engine(
+            self._tapes,
+            strategies,
+            _by_account(balances, list(strategies)),
+            latency=latency or LatencyProfile(),
+            settings=VenueSettings(fees=fees),
+            queue_model=queue_model,
+        )
+
+    @property
+    def now_ns(self) -> int:
+        """Market time reached."""
+        return self._engine.now_ns
+
+    @property
+    def is_finished(self) -> bool:
+        """The end of the data is reached."""
+        return self._engine.now_ns >= self._engine.end_ns
+
+    def run(self, until_ns: int = NEVER_NS, progress: Callable[[Progress], None] | None = None) -> Results:
+        """Play on, up to `until_ns` or the end of the data; may be called again to go on.
+
+        Whatever the stops on the way, the results at the end are the same.
+
+        Raises:
+            What a strategy raises. AssertionError-like venue errors mean a defect of the exchange.
+        """
+        engine, started_s = self._engine, time.perf_counter() - self._elapsed_s
+
+        def show() -> None:
+            if progress is not None:
+                now_s = time.perf_counter() - started_s
+                at_ns = engine.now_ns
+                progress(Progress(at_ns, engine.start_ns, engine.end_ns, engine.player.done, now_s))
+
+        with _few_collections():
+            engine.run(until_ns, show if progress is not None else None)
+        self._elapsed_s = time.perf_counter() - started_s
+        show()
+        engine.venue.check()
+        return self.results()
+
+    def results(self) -> Results:
+        """What has happened so far."""
+        engine = self._engine
+        return Results(
+            orders=engine.recorder.orders(),
+            fills=engine.recorder.fills(),
+            accounts=[seat.desk.account for seat in engine.seats],
+            tapes=self._tapes,
+            start_ns=engine.start_ns,
+            end_ns=engine.now_ns,
+            events=engine.player.done,
+            elapsed_s=self._elapsed_s,
+            refused=engine.recorder.refused,
+            balances=_balances(engine),
+            name=self.name,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write a checkpoint: venue, strategies, everything in flight, but not the data.
+
+        Raises:
+            pickle.PicklingError, TypeError: a strategy holds something that cannot be pickled. OSError.
+        """
+        state = (CHECKPOINT_FORMAT, _fingerprint(self._tapes), self.name, self._elapsed_s, self._engine)
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        partial.write_bytes(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL))
+        partial.replace(target)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        data: Data,
+        *,
+        rules: Path | str | Mapping[str, SymbolRules] | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> Self:
+        """Go on from `save` with the same data. A checkpoint is a pickle: load only your own.
+
+        Raises:
+            TapeError: not a checkpoint, or one of other data.
+        """
+        try:
+            form, fingerprint, name, elapsed_s, engine = pickle.loads(Path(path).read_bytes())
+        except (pickle.UnpicklingError, ValueError, TypeError, EOFError) as error:
+            raise TapeError(f"{path}: is no checkpoint: {error}") from error
+        if form != CHECKPOINT_FORMAT:
+            raise TapeError(f"{path}: is no checkpoint of this version")
+        loaded = cls.__new__(cls)
+        loaded._tapes = open_data(data, rules, symbols)
+        if _fingerprint(loaded._tapes) != fingerprint:
+            raise TapeError(f"{path}: was made with other data")
+        loaded.name, loaded._elapsed_s, loaded._engine = name, elapsed_s, engine
+        engine.reopen(loaded._tapes)
+        return loaded
+
+
+def _by_account(
+    balances: Balances | Mapping[str, Balances | None] | None, accounts: Sequence[str]
+) -> dict[str, Balances | None]:
+    if balances is None:
+        return dict.fromkeys(accounts)
+    if set(balances) == set(accounts) and not any(isinstance(v, Decimal | int) for v in balances.values()):
+        return dict(balances)  # type: ignore[arg-type]
+    return dict.fromkeys(accounts, balances)  # type: ignore[arg-type]
+
+
+def _balances(engine: Engine) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
+    return {
+        seat.desk.account: {
+            asset: (from_atoms(balance.available_atoms), from_atoms(balance.frozen_atoms))
+            for asset, balance in engine.venue.balances(seat.desk.account).items()
+        }
+        for seat in engine.seats
+    }
+
+
+def _fingerprint(tapes: Mapping[str, Tape]) -> list[tuple[str, int, int, int]]:
+    return [(symbol, tape.size, tape.first_ns, tape.last_ns) for symbol, tape in tapes.items()]
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for garbage cycles rarely: orders, fills and events form none, and there are very many of them."""
+    before = gc.get_threshold()
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
