@@ -92,7 +92,7 @@ def _in_server(connections: int) -> list[tuple[str, int, int]]:
     with paper_server(None, "--source", str(capture), "--symbols", str(rules)) as server:
         sockets = asyncio.run(_sockets(server, connections))
     return [
-        ("REST connection, idle", connections, rest),
+        ("REST connection, idle, and its one order", connections, rest),
         ("websocket with depth and trades", connections, sockets),
     ]
 

@@ -24,7 +24,7 @@ class Pushes:
             [f"spot/depth/increase100:{name}", f"spot/trade:{name}"] for name in symbol_names(symbols)
         ]
         self.count = self.bytes = self.closed = 0
-        self._lags: list[tuple[int, float]] = []
+        self._lags_ms: list[float] = []
         self._counting = False
 
     def begin(self) -> None:
@@ -42,17 +42,16 @@ class Pushes:
             text = zlib.decompress(data, -zlib.MAX_WBITS) if isinstance(data, bytes) else data
             message = json.loads(text)
             if "depth" in message.get("table", ""):
-                now_ns = time.time_ns()
-                self._lags.append((now_ns, now_ns / 1e6 - float(message["data"][0]["ms_t"])))
+                self._lags_ms.append(time.time_ns() / 1e6 - float(message["data"][0]["ms_t"]))
 
     def lag_of_thirds_ms(self) -> tuple[float, float]:
         """p99 lag above the least one, in the first and in the last third of the time."""
-        if not self._lags:
+        if not self._lags_ms:
             return 0.0, 0.0
-        least = min(lag for _, lag in self._lags)
-        third = max(1, len(self._lags) // 3)
-        first, last = self._lags[:third], self._lags[-third:]
-        return tuple(percentile([lag - least for _, lag in part], 0.99) for part in (first, last))  # type: ignore[return-value]
+        least = min(self._lags_ms)
+        late_ms = [lag - least for lag in self._lags_ms]
+        third = max(1, len(late_ms) // 3)
+        return percentile(late_ms[:third], 0.99), percentile(late_ms[-third:], 0.99)
 
 
 @asynccontextmanager
