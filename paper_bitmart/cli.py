@@ -224,14 +224,20 @@ def serve(
     rate_limits: Annotated[str, typer.Option(metavar="bitmart|off|FILE")] = "bitmart",
     clock: Annotated[str, typer.Option(metavar="wall|recorded", help="A replay's outgoing times.")] = "wall",
     faults: Annotated[Path | None, typer.Option(help="A fault plan, TOML.")] = None,
+    queue_model: QueueModelName = None,
     entry_latency_ms: EntryLatency = None,
     maker_fee_ppm: MakerFee = None,
     taker_fee_ppm: TakerFee = None,
     no_fees: NoFees = False,
+    push_delay_ms: Annotated[int, typer.Option(help="Private pushes let the REST answer go first.")] = 20,
+    lenient_topics: Annotated[
+        bool, typer.Option("--lenient-topics", help="Take private topics on /api and public ones on /user.")
+    ] = False,
 ) -> None:
     """Serve BitMart's REST and websocket API, for any client that can be given a URL.
 
-    --speed max is 100 here: clients live in time, and have to follow.
+    --speed max is 100 here: clients live in time, and have to follow. Without --state nothing outlives the
+    server but the key sets that it made, in ~/.paper-bitmart/keys.json.
     """
     from paper_bitmart import config
 
@@ -244,6 +250,8 @@ def serve(
         "balances": config.parse_balances(balance or []),
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
         "api_key": config.parse_api_key(api_key, api_secret, api_memo),
+        "keys_file": None if api_key else config.default_keys_file(),
+        "queue_model": config.parse_queue_model(queue_model),
         "faults": faults,
     }
     _warm_up()
@@ -255,6 +263,7 @@ def serve(
     server = ServerSettings(
         host=host, port=port, allow_remote=allow_remote, rate_limits=rate_limits, state_dir=state,
         book=config.choice("--book", book, BookMode), clock=config.choice("--clock", clock, ClockMode),
+        private_push_delay_ms=push_delay_ms, lenient_topics=lenient_topics,
     )  # fmt: skip
     latency = LatencyProfile.constant(latency_ns) if latency_ns else None
     raise typer.Exit(run_server(ServeOptions(settings=server, latency=latency, **settings)))
@@ -288,7 +297,7 @@ def main() -> None:
 
 
 def _warm_up() -> None:
-    from paper_bitmart.warmup import warm_up
+    from paper_bitmart.matching.warmup import warm_up
 
     warm_up(lambda text: typer.echo(text, err=True))
 

@@ -128,6 +128,11 @@ def parse_fees(maker_ppm: int | None, taker_ppm: int | None, *, no_fees: bool) -
     )
 
 
+def default_keys_file() -> Path:
+    """Where `serve` keeps the key sets that it made when it has no state directory."""
+    return Path.home() / ".paper-bitmart" / "keys.json"
+
+
 def parse_queue_model(name: str | None) -> "QueueModel":
     """A queue model by name; the default one for None.
 

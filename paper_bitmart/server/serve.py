@@ -12,23 +12,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
-
 from paper_bitmart.bitmart.rate_limits import RateConfigError
 from paper_bitmart.bitmart.rules import RulesError
 from paper_bitmart.exchange.clock import ClockError, PlaybackClock, RealClock
 from paper_bitmart.exchange.fees import FeeRates
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalError
+from paper_bitmart.exchange.markets import CoreMatchers
 from paper_bitmart.exchange.restart import recover
 from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.capture import CaptureError
-from paper_bitmart.feed.events import EVENT_DTYPE
 from paper_bitmart.feed.sources import CaptureSource, demo_source
 from paper_bitmart.matching.latency import LatencyProfile
-from paper_bitmart.matching.matcher import Matcher
+from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+from paper_bitmart.matching.warmup import warm_up
 from paper_bitmart.server.app import Server, create_app
 from paper_bitmart.server.fault_source import FaultySource
 from paper_bitmart.server.faults import FaultPlan, FaultPlanError, Faults
@@ -69,6 +68,9 @@ class ServeOptions:
         account: opened on first start, with one key set.
         balances: its first deposit; None: ample of everything.
         api_key: access key, secret and memo to use for the account; None makes a key set on first start.
+        keys_file: where made key sets are kept when there is no state directory; None: in memory only. Their
+            accounts are opened anew on each start.
+        queue_model: how the queue ahead is estimated.
         fees: maker and taker rates; None: the venue's default.
         latency: the clients' delays; None: none.
         faults: a fault plan file.
@@ -82,6 +84,8 @@ class ServeOptions:
     account: str = "default"
     balances: Mapping[str, Decimal] | None = None
     api_key: tuple[str, str, str] | None = None
+    keys_file: Path | None = None
+    queue_model: QueueModel = DEFAULT_MODEL
     fees: FeeRates | None = None
     latency: LatencyProfile | None = None
     faults: Path | None = None
@@ -102,16 +106,6 @@ def serve(options: ServeOptions, echo: Callable[[str], None] | None = None) -> i
     return asyncio.run(_serve(options, echo or _print))
 
 
-def warm_up() -> None:
-    """Compile or load the matching core, so that no client's first order waits for it."""
-    matcher = Matcher()
-    matcher.process(np.zeros(0, EVENT_DTYPE))
-    matcher.place(1, 0, 0, 0, 1, 1, 0, 0, 0)
-    matcher.queue_ahead(1)
-    matcher.cancel(1, 0)
-    matcher.drain()
-
-
 @dataclass(slots=True)
 class _Exchange:
     """Everything that runs."""
@@ -130,11 +124,11 @@ async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
             exchange = await _start(options, running, echo)
         except START_ERRORS as error:
             logger.debug("could not start", exc_info=True)
-            sys.stderr.write(f"error: {error}\n")
+            _complain(f"error: {error}")
             return EXIT_USAGE
         await _wait_for_end(exchange.session, stop)
     if exchange.session.failure is not None:
-        sys.stderr.write(f"error: the exchange stopped: {exchange.session.failure}\n")
+        _complain(f"error: the exchange stopped: {exchange.session.failure}")
         return EXIT_FAILED
     echo("stopped")
     return EXIT_OK
@@ -147,7 +141,7 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
         echo(f"warning: {settings.host} is open to other machines, and keys travel unencrypted")
     exchange = _build(options)
     running.push_async_callback(exchange.session.close)
-    warm_up()
+    warm_up(_complain)
     await exchange.session.start()
     new_key = await _open_account(options, exchange)
     app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
@@ -162,18 +156,19 @@ def _build(options: ServeOptions) -> _Exchange:
     wall = RealClock()
     plan = FaultPlan() if options.faults is None else FaultPlan.from_toml(options.faults)
     faults = Faults(plan, at_ns=wall.now_ns())
-    keys = KeyStore.open(None if settings.state_dir is None else settings.state_dir / FILE_NAME)
+    keys = KeyStore.open(options.keys_file if settings.state_dir is None else settings.state_dir / FILE_NAME)
     clock = PlaybackClock(wall.now_ns(), options.speed, paused=True)
     source = _capture(options, clock)
     if settings.clock is ClockMode.RECORDED:
         clock.seek(source.start_ns)
     venue_settings = VenueSettings() if options.fees is None else VenueSettings(fees=options.fees)
     journal = None if settings.state_dir is None else Journal(settings.state_dir)
+    matchers = CoreMatchers(options.queue_model)
     if journal is None:
-        venue = Venue(source.rules, settings=venue_settings)
+        venue = Venue(source.rules, settings=venue_settings, matchers=matchers)
     else:
         try:
-            venue = recover(journal, source.rules, settings=venue_settings)
+            venue = recover(journal, source.rules, settings=venue_settings, matchers=matchers)
             _follow(clock, venue, settings)
         except BaseException:
             journal.close()
@@ -209,9 +204,10 @@ def _follow(clock: PlaybackClock, venue: Venue, settings: ServerSettings) -> Non
 
 
 async def _open_account(options: ServeOptions, exchange: _Exchange) -> ApiKey | None:
-    """Make sure that the account exists and has a key set; returns a key set made now."""
-    if all(account.name != options.account for account in exchange.session.venue.accounts()):
-        await exchange.session.open_account(options.account, options.balances)
+    """Make sure that the account exists, like those of kept keys, and has a key set; returns one made now."""
+    there = {account.name for account in exchange.session.venue.accounts()}
+    for name in sorted({options.account, *(key.account for key in exchange.keys)} - there):
+        await exchange.session.open_account(name, options.balances)
     if options.api_key is not None:
         access_key, secret, memo = options.api_key
         exchange.keys.put(ApiKey(access_key=access_key, secret=secret, memo=memo, account=options.account))
@@ -237,6 +233,8 @@ def _announce(
         echo(f"token      {keys.admin_token} (header X-Paper-Token of the admin API)")
         place = "memory only" if keys.path is None else str(keys.path)
         echo(f"These are shown once; kept in {place}.")
+    elif options.api_key is None:
+        echo(f"account    {options.account}, its key set is in {keys.path}")
     echo(f"ready: {options.source} market, port {server.port}")
 
 
@@ -255,6 +253,11 @@ def _on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows has no signal handlers in its event loop
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _print(line: str) -> None:

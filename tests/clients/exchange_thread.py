@@ -19,9 +19,9 @@ from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.sources import demo_source
+from paper_bitmart.matching.warmup import warm_up
 from paper_bitmart.server.app import HUB, Server, create_app
 from paper_bitmart.server.keys import KeyStore
-from paper_bitmart.server.serve import warm_up
 from paper_bitmart.server.settings import ServerSettings
 
 S = 1_000_000_000
@@ -172,7 +172,7 @@ class ExchangeThread:
         self._clock = PlaybackClock(wall.now_ns(), paused=True)
         source = demo_source(clock=self._clock)
         self.session = Session(source, Venue(source.rules), self._clock)
-        warm_up()
+        warm_up(print)
         await self._running.enter_async_context(self.session)
         self._clock.seek(self._clock.now_ns() + WARM_UP_S * S)
         while any(self.venue.feed_state(symbol) is not FeedState.LIVE for symbol in source.rules):

@@ -24,6 +24,13 @@ from paper_bitmart.server.serve import ServeOptions, serve
 from paper_bitmart.server.settings import ServerSettings
 sys.exit(serve(ServeOptions(settings=ServerSettings(port=0, state_dir=Path(sys.argv[1])))))
 """
+STATELESS_SCRIPT = """
+import sys
+from pathlib import Path
+from paper_bitmart.server.serve import ServeOptions, serve
+from paper_bitmart.server.settings import ServerSettings
+sys.exit(serve(ServeOptions(keys_file=Path(sys.argv[1]), settings=ServerSettings(port=0))))
+"""
 READY_S = 240
 """The matching core may have to be compiled first."""
 
@@ -52,12 +59,12 @@ class Process:
         return self.process.returncode, output.decode(), errors.decode()
 
 
-async def start(state_dir):
+async def start(place, script=SCRIPT):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        SCRIPT,
-        str(state_dir),
+        script,
+        str(place),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -92,6 +99,23 @@ async def test_it_prints_what_a_client_needs_serves_and_stops_cleanly_twice(tmp_
     assert again["data"] == wallet["data"]
     code, output, errors = await second.stop(signal.SIGINT)
     assert (code, output, errors) == (0, "stopped\n", "")
+
+
+async def test_without_a_state_directory_the_key_set_outlives_the_server_and_nothing_else_does(tmp_path):
+    file = tmp_path / "home" / "keys.json"
+    first = await start(file, STATELESS_SCRIPT)
+    key = first.said("key")
+    await first.stop(signal.SIGTERM)
+    assert file.stat().st_mode & 0o777 == 0o600
+    KeyStore.open(file).create("made-by-admin")
+
+    second = await start(file, STATELESS_SCRIPT)
+    for access_key in (key, KeyStore.open(file).of_account("made-by-admin")[0].access_key):
+        url = f"{second.said('REST')}/spot/v1/wallet"
+        wallet = await asyncio.to_thread(fetch, url, **{"X-BM-KEY": access_key})
+        assert {row["id"] for row in wallet["data"]["wallet"]} == {"BTC", "ETH", "USDT"}
+    await second.stop(signal.SIGTERM)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["keys.json"]
 
 
 def settings(tmp_path, **changed):

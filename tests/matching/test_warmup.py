@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from paper_bitmart import warmup
+from paper_bitmart.matching import warmup
 
 
 def test_nothing_is_said_once_the_core_is_compiled(monkeypatch):
@@ -24,7 +24,7 @@ def test_it_is_said_before_compiling(monkeypatch):
 
 def test_an_empty_cache_is_noticed(tmp_path):
     """In a process of its own: the cache's place is read when the core is imported."""
-    code = "from paper_bitmart import warmup; print(warmup.is_compiled())"
+    code = "from paper_bitmart.matching import warmup; print(warmup.is_compiled())"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

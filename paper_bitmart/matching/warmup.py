@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.matching.core import arrivals, loop
+from paper_bitmart.matching.matcher import Matcher
+
 COMPILING = "Compiling the matching core, once (about half a minute) ..."
 
 
 def warm_up(say: Callable[[str], None]) -> None:
     """Load the compiled core from its cache, or say what is going on and compile it."""
-    from paper_bitmart.feed.events import EVENT_DTYPE
-    from paper_bitmart.matching.matcher import Matcher
-
     if not is_compiled():
         say(COMPILING)
     # Each entry point once, so that no later call waits for the compiler.
@@ -25,8 +26,6 @@ def warm_up(say: Callable[[str], None]) -> None:
 
 def is_compiled() -> bool:
     """Whether the disk cache has the core as it stands in the sources (always when not compiling at all)."""
-    from paper_bitmart.matching.core import arrivals, loop
-
     return all(_is_cached(function) for function in (loop.apply_events, arrivals.arrive))
 
 
