@@ -1,4 +1,4 @@
-"""Hummingbot's own environment, `.clients/hummingbot` of the checkout, once the clients' tests have built it."""
+"""Hummingbot's own environment, `.clients/hummingbot` of the checkout, once tests/clients have built it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""bitmart_paper_trade inside the real Hummingbot 20260922: listed, connected, traded on, restarted, closed."""
+"""bitmart_paper_trade inside the real Hummingbot 20260922: listed, connected, traded on, closed to others."""
 
 from decimal import Decimal
 

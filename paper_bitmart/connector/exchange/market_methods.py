@@ -35,6 +35,10 @@ class MarketMethods(Publisher):
     def trading_pairs(self) -> list[str]:
         return list(self._trading_rules)
 
+    async def all_trading_pairs(self) -> list[str]:
+        """Every trading pair of this exchange."""
+        return self.trading_pairs
+
     @property
     def trading_rules(self) -> dict[str, TradingRule]:
         """By trading pair."""
