@@ -47,7 +47,6 @@ class FaultyVenue:
 
     def __init__(self, symbols, seed, plan, start_ns, *, interval_ns=700 * MS, has_book_ticker=True):
         self._rng = random.Random(f"venue {seed}")
-        self._plan = plan
         self._interval_ns = interval_ns
         epochs = list(range(1, EPOCHS))
         self._rng.shuffle(epochs)
@@ -59,13 +58,18 @@ class FaultyVenue:
         self.markets = {s: TrueMarket(s, random.Random(f"{s} {seed}"), first) for s in symbols}
         self._moves_ns = {symbol: start_ns + self._wait_ns() for symbol in symbols}
         self._said_ns = dict.fromkeys(symbols, start_ns)
-        self._once = [span for span in plan.spans if span.fault in ONCE]
+        self.follow(plan)
         self._has_book_ticker = has_book_ticker
         self.topics = set()
         self.is_connected = False
         self.is_half_open = False
         self.messages = []
         self.connects = []
+
+    def follow(self, plan):
+        """Misbehave by this plan from now on."""
+        self._plan = plan
+        self._once = [span for span in plan.spans if span.fault in ONCE]
 
     # Connection
 

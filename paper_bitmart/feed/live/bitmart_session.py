@@ -121,6 +121,8 @@ class BitmartSession(VenueSession):
         book_ticker: also subscribe `spot/bookTicker`; left out from then on when the venue refuses it.
     """
 
+    speaks_bitmart = True
+
     def __init__(
         self,
         rules: Mapping[str, SymbolRules],

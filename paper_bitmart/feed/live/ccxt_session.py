@@ -28,6 +28,9 @@ NO_LIMITS = VenueLimits(1, 10**6, 10**6, 10**9, 10**6, NS_PER_S, 60)
 class CcxtSession(VenueSession):
     """See the module. `gaps`: times a stream was lost, by symbol."""
 
+    # ccxt hands out no frames: there is nothing rawer to keep.
+    speaks_bitmart = True
+
     def __init__(self, rules: Mapping[str, SymbolRules], **common: Any) -> None:
         super().__init__(rules, NO_LIMITS, max_age_ns=MAX_AGE_NS, **common)
         self._publishers = {symbol: BookPublisher(one) for symbol, one in self.rules.items()}

@@ -30,11 +30,17 @@ class Outage:
 
 
 class OutageLog:
-    """All outages of a source's symbols. The time before the first LIVE is a start, not an outage."""
+    """All outages of a source's symbols. The time before the first LIVE is a start, not an outage.
+
+    Attributes:
+        finished: in order of their ends, without the `forgotten` oldest. open: by symbol.
+        count: of outages begun. longest_ns, total_ns: of finished ones.
+    """
 
     def __init__(self) -> None:
         self.finished: list[Outage] = []
         self.open: dict[str, Outage] = {}
+        self.forgotten = 0
         self.count = 0
         self.longest_ns = 0
         self.total_ns = 0
@@ -64,4 +70,5 @@ class OutageLog:
         self.longest_ns = max(self.longest_ns, length_ns)
         self.finished.append(outage)
         if len(self.finished) > FINISHED_MAX:
+            self.forgotten += FINISHED_MAX // 10
             del self.finished[: FINISHED_MAX // 10]

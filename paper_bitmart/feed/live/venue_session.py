@@ -59,6 +59,9 @@ class VenueSession:
         raw: likewise for frames as they came, where the venue does not speak BitMart's language.
     """
 
+    speaks_bitmart = False
+    """Whether frames are BitMart's already, so that a recording of `tap` alone keeps all of them."""
+
     def __init__(
         self,
         rules: Mapping[str, SymbolRules],

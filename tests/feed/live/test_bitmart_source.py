@@ -29,12 +29,18 @@ QUICK = BitmartTiming(
 )  # fmt: skip
 
 
-def venue_with(clock, *faults, lasting_ms=1_500, share=0.2, seed=1):
+def venue_of(clock):
     now_ns = clock.now_ns()
-    begin_ns = now_ns + 500 * MS
-    spans = [Span(fault, begin_ns, begin_ns + lasting_ms * MS, share) for fault in faults]
-    plan = FaultPlan(spans, refused_share=0)
-    return SocketVenue(FaultyVenue(SYMBOLS, seed, plan, now_ns, interval_ns=20 * MS), clock.now_ns)
+    plan = FaultPlan([], refused_share=0)
+    return SocketVenue(FaultyVenue(SYMBOLS, 1, plan, now_ns, interval_ns=20 * MS), clock.now_ns)
+
+
+def misbehave(venue, clock, *faults, lasting_ms=1_500, share=0.2):
+    """From now on; returns when it is over."""
+    now_ns = clock.now_ns()
+    plan = FaultPlan([Span(fault, now_ns, now_ns + lasting_ms * MS, share) for fault in faults], 0)
+    venue.venue.follow(plan)
+    return plan.ends_ns
 
 
 async def opened(venue, clock, **options):
@@ -55,12 +61,13 @@ async def opened(venue, clock, **options):
 )
 async def test_over_real_sockets_a_live_book_is_the_venues_and_comes_back(faults):
     clock = SystemClock()
-    venue = venue_with(clock, *faults)
+    venue = venue_of(clock)
     async with venue.serving():
         source = await opened(venue, clock)
         async with Follower(source, venue.venue) as follower:
             await follower.until(follower.all_live)
-            await follower.until(lambda: clock.now_ns() > venue.venue._plan.ends_ns)
+            ends_ns = misbehave(venue, clock, *faults)
+            await follower.until(lambda: clock.now_ns() > ends_ns)
             await follower.until(follower.all_live)
             assert source.outages.count > 0
             assert not source.outages.open
@@ -69,7 +76,7 @@ async def test_over_real_sockets_a_live_book_is_the_venues_and_comes_back(faults
 
 async def test_audits_find_nothing_in_a_healthy_market():
     clock = SystemClock()
-    venue = venue_with(clock)
+    venue = venue_of(clock)
     async with venue.serving():
         source = await opened(venue, clock)
         async with Follower(source, venue.venue) as follower:
@@ -81,12 +88,14 @@ async def test_audits_find_nothing_in_a_healthy_market():
 
 async def test_a_venue_that_falls_silent_later_is_told_once_with_what_to_do_and_its_return_too():
     clock = SystemClock()
-    venue = venue_with(clock, Fault.MUTE, lasting_ms=3_000, share=1.0)
+    venue = venue_of(clock)
     notices = []
     async with venue.serving():
         watch = WatchSettings(silent_ns=700 * MS)
         source = await opened(venue, clock, notify=notices.append, watch=watch)
         async with Follower(source, venue.venue) as follower:
+            await follower.until(follower.all_live)
+            misbehave(venue, clock, Fault.MUTE, lasting_ms=3_000, share=1.0)
             await follower.until(lambda: any("back after" in notice for notice in notices))
     silent = [notice for notice in notices if "no market" in notice]
     assert len(silent) == 1
@@ -103,7 +112,7 @@ async def test_an_unreachable_venue_is_one_clear_message():
 
 async def test_a_venue_with_empty_books_is_one_clear_message():
     clock = SystemClock()
-    venue = venue_with(clock)
+    venue = venue_of(clock)
     venue.books_are_empty = True
     async with venue.serving():
         with pytest.raises(VenueUnavailable, match=r"its books are empty.*--source binance"):
@@ -111,7 +120,7 @@ async def test_a_venue_with_empty_books_is_one_clear_message():
 
 
 async def test_a_symbol_that_is_not_traded_is_named():
-    venue = venue_with(SystemClock())
+    venue = venue_of(SystemClock())
     async with venue.serving():
         with pytest.raises(UnknownSymbol, match="does not trade NOPE_USDT"):
             await asyncio.to_thread(bitmart_source, ["NOPE_USDT"], rest_url=venue.rest_url)

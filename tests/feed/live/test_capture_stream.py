@@ -1,0 +1,114 @@
+"""Files of one stream: flushed each second, rotated with the books carried over, marked with clocks and gaps."""
+
+import msgspec
+import pytest
+from feed_messages import RULES, SYMBOL, snapshot, update
+
+from paper_bitmart.feed.capture import CaptureReader
+from paper_bitmart.feed.convert import load_capture
+from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live.capture_stream import CaptureStream, Clocks, StreamSettings
+from paper_bitmart.feed.mirror import Mirror
+
+SECOND = 10**9
+START = 1_763_800_000 * SECOND
+
+
+class Recorded:
+    """A mirror and the stream that records it."""
+
+    def __init__(self, folder, **settings):
+        self.folder = folder
+        self.mirror = Mirror(RULES, "auto")
+        self.now_ns = START
+        clocks = Clocks(START - 5, lambda: self.now_ns + 7, lambda: self.now_ns - START + 5)
+        self.stream = CaptureStream(
+            folder, "market", StreamSettings(**settings), clocks, {SYMBOL: self.mirror}, {"source": "test"}, START
+        )  # fmt: skip
+
+    def see(self, message, after_ns=SECOND // 10):
+        self.now_ns += after_ns
+        self.mirror.receive(message, self.now_ns)
+        self.stream.write(self.now_ns, message)
+
+    def events(self):
+        return [msgspec.json.decode(raw.payload) for path in self.stream.files for raw in CaptureReader(path)]
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    return Recorded(tmp_path)
+
+
+def test_a_line_is_on_disk_within_a_second(recorded):
+    recorded.see(snapshot(7, bids=[(100, 1)], asks=[(102, 1)]))
+    for version in range(8, 19):
+        recorded.see(update(version, bids=[(100, version)]))
+    versions = [row["data"][0]["version"] for row in recorded.events() if "data" in row]
+    assert versions[-1] >= 17
+    recorded.see(update(19, bids=[(100, 19)]), after_ns=0)
+    recorded.stream.flush(recorded.now_ns + SECOND)
+    assert recorded.events()[-1]["data"][0]["version"] == 19
+
+
+def test_the_first_lines_say_who_records_and_that_there_was_a_gap_before(recorded):
+    recorded.stream.close()
+    head, gap = recorded.events()
+    assert head == {
+        "event": "paper/recorder", "stream": "market", "offset_ns": START - 5, "source": "test",
+    }  # fmt: skip
+    assert gap == {"event": "paper/disconnected"}
+
+
+def test_both_clocks_are_marked_so_that_receive_times_can_be_told_in_either(recorded):
+    recorded.see(snapshot(7, bids=[(100, 1)], asks=[(102, 1)]))
+    recorded.stream.close()
+    [clock] = [row for row in recorded.events() if row.get("event") == "paper/clock"]
+    assert clock["wall_ns"] - clock["monotonic_ns"] == (START + 7) - 5
+
+
+def test_after_a_rotation_by_time_each_file_can_be_replayed_by_itself(tmp_path):
+    recorded = Recorded(tmp_path, rotate_ns=10 * SECOND)
+    recorded.see(snapshot(1, bids=[(100, 5), (99, 4)], asks=[(102, 1)]))
+    for version in range(2, 302):
+        recorded.see(update(version, bids=[(100, version)]))
+    recorded.stream.close()
+    assert len(recorded.stream.files) == 4
+    for number, path in enumerate(recorded.stream.files):
+        market = load_capture(path, {SYMBOL: RULES})
+        states = [event["size_lots"] for event in market.events[SYMBOL] if event["kind"] == 6]
+        assert states[-1] == FeedState.LIVE
+        assert market.report.gaps == 0
+        carried = [raw for raw in CaptureReader(path) if b'"carried":true' in raw.payload]
+        assert len(carried) == (number > 0)
+
+
+def test_joined_files_are_one_capture_without_a_gap(tmp_path):
+    recorded = Recorded(tmp_path, rotate_bytes=1_500)
+    recorded.see(snapshot(1, bids=[(100, 5), (99, 4)], asks=[(102, 1)]))
+    for version in range(2, 302):
+        recorded.see(update(version, bids=[(100, version * 7919 % 1000 + 1)]))
+    recorded.stream.close()
+    assert len(recorded.stream.files) > 2
+    joined = tmp_path / "joined.jsonl.zst"
+    joined.write_bytes(b"".join(path.read_bytes() for path in recorded.stream.files))
+    market = load_capture(joined, {SYMBOL: RULES})
+    assert market.report.gaps == 0
+    assert market.report.counters[SYMBOL].updates == 300
+    last = market.events[SYMBOL][-1]
+    assert (last["price_ticks"], last["size_lots"]) == (100, 301 * 7919 % 1000 + 1)
+
+
+def test_a_rotation_waits_for_a_book_that_is_being_mended(tmp_path):
+    recorded = Recorded(tmp_path, rotate_ns=10 * SECOND)
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]))
+    recorded.see(update(9, bids=[(100, 5)]), after_ns=20 * SECOND)
+    assert len(recorded.stream.files) == 1
+    recorded.see(snapshot(10, bids=[(100, 5)], asks=[(102, 1)]), after_ns=2 * SECOND)
+    assert len(recorded.stream.files) == 2
+
+
+def test_line_breaks_between_tokens_do_not_break_a_capture(recorded):
+    recorded.see(b'{"event":\n"subscribe",\r\n"topic":"spot/trade:A_B"}')
+    recorded.stream.close()
+    assert recorded.events()[-1]["topic"] == "spot/trade:A_B"
