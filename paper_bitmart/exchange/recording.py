@@ -13,7 +13,7 @@ from paper_bitmart.exchange.markets import MarketBatch
 from paper_bitmart.exchange.venue import Venue
 
 
-class Tape(Protocol):
+class SessionTape(Protocol):
     """Takes a session down. It must neither raise nor block: what it cannot keep is its own problem.
 
     What was told since the last `commit` has happened once `commit` is called, and never did if `restarted`

@@ -32,7 +32,7 @@ from paper_bitmart.exchange.inbox import InboxFull
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.line import LineFull
 from paper_bitmart.exchange.orders import NewOrder
-from paper_bitmart.exchange.recording import Tape
+from paper_bitmart.exchange.recording import SessionTape
 from paper_bitmart.exchange.restart import closing_event
 from paper_bitmart.exchange.venue import CancelResult, Venue
 from paper_bitmart.exchange.wheel import HOUSE, STORAGE_FAILED, Command, SessionSettings, SessionStats, Wheel
@@ -74,7 +74,7 @@ class Session:
         latency: LatencyProfile | None = None,
         journal: Journal | None = None,
         settings: SessionSettings | None = None,
-        tape: Tape | None = None,
+        tape: SessionTape | None = None,
     ) -> None:
         self.source, self.clock, self.journal = source, clock, journal
         self._tape = tape

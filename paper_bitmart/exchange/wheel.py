@@ -24,7 +24,7 @@ from paper_bitmart.exchange.journal_error import JournalWriteFailed
 from paper_bitmart.exchange.line import CommandLine, Item, Line
 from paper_bitmart.exchange.listeners import Listeners
 from paper_bitmart.exchange.markets import MarketBatch
-from paper_bitmart.exchange.recording import Tape
+from paper_bitmart.exchange.recording import SessionTape
 from paper_bitmart.exchange.restart import roll_back, save, snapshot_events
 from paper_bitmart.exchange.venue import CancelResult, Venue
 from paper_bitmart.feed.market_view import MarketView
@@ -124,7 +124,7 @@ class Wheel:
         latency: LatencyProfile | None = None,
         journal: Journal | None = None,
         settings: SessionSettings | None = None,
-        tape: Tape | None = None,
+        tape: SessionTape | None = None,
     ) -> None:
         self.venue, self.journal = venue, journal
         self._tape = tape
