@@ -45,7 +45,7 @@ class RecordOptions:
 
 
 class RecorderClock:
-    """Receive times: the monotonic clock, set by the wall clock at the start: recv_ns = monotonic + offset."""
+    """Receive times: recv_ns = monotonic clock + offset, the offset taken from the wall clock once."""
 
     def __init__(self) -> None:
         self.offset_ns = time.time_ns() - time.monotonic_ns()
