@@ -296,9 +296,65 @@ async def probe_json(client_config):
     return json.loads(json.dumps(order.to_json()))
 
 
+async def application(client_config):
+    """The whole client without its screen, logged in."""
+    from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
+    from hummingbot.client.runner import bootstrap_application
+
+    secrets = ETHKeyFileSecretManger("secret")
+    store_password_verification(secrets)
+    return await bootstrap_application(client_config, secrets, headless=True, silence_console=True)
+
+
+def speed_up(connector, speed):
+    """Let the recorded market run faster; the venue's clock belongs to its own thread."""
+
+    async def set_speed():
+        paper.session.clock.set_speed(speed)
+
+    paper = connector.paper_exchange.paper
+    connector.paper_exchange.call(set_speed())
+
+
+async def probe_script(client_config):
+    """The example script, started as `start --v2` does it, for a minute of market time."""
+    import shutil
+
+    from hummingbot.client.runner import load_and_start_strategy
+    from hummingbot.client.settings import CONF_DIR_PATH, SCRIPT_STRATEGIES_PATH
+
+    name = "market_maker_hummingbot"
+    shutil.copy(Path(__file__).parents[2] / "examples" / f"{name}.py", SCRIPT_STRATEGIES_PATH)
+    conf = "conf_market_maker.yml"
+    (CONF_DIR_PATH / "scripts" / conf).write_text(f"script_file_name: {name}.py\nrefresh_s: 1\n")
+    app = await application(client_config)
+    started = await load_and_start_strategy(app, v2_conf=conf, headless=True)
+    connector = app.trading_core.connector_manager.connectors[NAME]
+    heard = []
+    forwarder = _forwarder(heard)
+    for tag in ("BuyOrderCreated", "SellOrderCreated", "OrderFilled", "OrderCancelled", "OrderFailure"):
+        from hummingbot.core.event.events import MarketEvent
+
+        connector.add_listener(MarketEvent[tag], forwarder[tag])
+    await until(lambda: connector.ready)
+    speed_up(connector, 10)
+    await asyncio.sleep(7)
+    await app.trading_core.stop_strategy()
+    counts = {tag: sum(1 for one in heard if one == tag) for tag in forwarder}
+    return {"started": started, "counts": counts, "reached": sorted(reached)}
+
+
+def _forwarder(heard):
+    from hummingbot.core.event.event_forwarder import EventForwarder
+
+    tags = ("BuyOrderCreated", "SellOrderCreated", "OrderFilled", "OrderCancelled", "OrderFailure")
+    return {tag: EventForwarder(lambda event, tag=tag: heard.append(tag)) for tag in tags}
+
+
 async def main(name, folder):
     watch_sockets()
-    logging.disable(logging.CRITICAL)
+    if name != "script":
+        logging.disable(logging.CRITICAL)
     result = await globals()[f"probe_{name}"](hooked(folder))
     OUT.write(json.dumps(result, default=str))
     OUT.flush()

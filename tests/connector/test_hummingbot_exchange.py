@@ -87,3 +87,13 @@ def test_balances_and_open_orders_outlive_the_process(tmp_path):
     assert Decimal(second["btc"]) == Decimal(first["btc"])
     assert second["cancelled"] == [True]
     assert second["heard"] == [["OrderCancelled", *first["states"]]]
+
+
+def test_the_example_script_runs_in_the_whole_client_for_a_minute_of_market_time(tmp_path):
+    told = probe("script", tmp_path)
+    assert told["started"]
+    counts = told["counts"]
+    assert min(counts["BuyOrderCreated"], counts["SellOrderCreated"]) >= 3
+    assert counts["OrderFilled"] > 0
+    assert counts["OrderFailure"] == 0
+    assert told["reached"] == LOOPBACK

@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m paper_bitmart.connector.hummingbot", description=__doc__)
     parser.add_argument("--path", type=Path, help="a source checkout; its bin/hummingbot.py is run")
     parser.add_argument(
-        "--folder", type=Path, help="where the installed package keeps conf, logs, data and scripts"
+        "--folder",
+        type=Path,
+        help="where the installed package keeps conf, logs, data and scripts; default: hummingbot_files",
     )
     parser.add_argument(
         "--password", default=os.environ.get("CONFIG_PASSWORD"), help="default: CONFIG_PASSWORD, or asked for"
@@ -35,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run_checkout(found.folder)
     from paper_bitmart.connector.hummingbot import client
 
-    if options.folder is not None:
-        client.keep_in(options.folder, found.folder)
+    client.keep_in(options.folder or Path("hummingbot_files"), found.folder)
     return client.run(options.password)
 
 

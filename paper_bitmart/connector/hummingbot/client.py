@@ -4,6 +4,7 @@ The registry's package has no start script, but `hummingbot.client` has all that
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ def keep_in(folder: Path, package_root: Path) -> None:
     hummingbot.root_path = lambda: folder
     hummingbot.set_prefix_path(str(folder))
     hummingbot.set_data_path(str(folder / "data"))
-    # Scripts and controllers are imported as packages of the root.
+    # Scripts are imported as a package of the root, and looked for in the working directory.
     sys.path.insert(0, str(folder))
+    os.chdir(folder)
 
 
 def run(password: str | None) -> int:

@@ -1,0 +1,43 @@
+"""A market maker on the asyncio connector: quotes both sides of the mid, anew every few seconds.
+
+python examples/market_maker_asyncio.py [SECONDS of market time, default 60]
+"""
+
+import asyncio
+import sys
+from decimal import Decimal
+
+from paper_bitmart import connect
+from paper_bitmart.connector.exchange.vocabulary import MarketEvent, OrderType
+
+PAIR, AMOUNT, SPREAD, REFRESH_S = "BTC-USDT", Decimal("0.01"), Decimal("0.0001"), 5
+
+
+async def main(seconds):
+    balances = {"USDT": 10_000, "BTC": 1}
+    # speed=None plays the recorded market as fast as it can; speed=1 is real time.
+    async with connect(
+        "bitmart_paper_trade", trading_pairs=[PAIR], balances=balances, speed=None
+    ) as exchange:
+        start_worth = worth(exchange)
+        exchange.add_listener(MarketEvent.OrderFilled, show)
+        for _ in range(seconds // REFRESH_S):
+            await exchange.cancel_all(10)
+            mid = exchange.get_mid_price(PAIR)
+            exchange.buy(PAIR, AMOUNT, OrderType.LIMIT_MAKER, mid * (1 - SPREAD))
+            exchange.sell(PAIR, AMOUNT, OrderType.LIMIT_MAKER, mid * (1 + SPREAD))
+            await exchange.sleep(REFRESH_S)
+        await exchange.cancel_all(10)
+        print(f"made {worth(exchange) - start_worth:.4f} USDT, fees included")
+
+
+def show(fill):
+    print(f"{fill.trade_type.name:4} {fill.amount} at {fill.price}, fee {fill.trade_fee.flat_fees[0].amount}")
+
+
+def worth(exchange):
+    return exchange.get_balance("USDT") + exchange.get_balance("BTC") * exchange.get_mid_price(PAIR)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 60))
