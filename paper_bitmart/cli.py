@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paper_bitmart import __version__
+from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
 if TYPE_CHECKING:
     from paper_bitmart.backtest.replay import Progress, ReplaySummary
 
-EXIT_USAGE = 2
+EXIT_DIFFERENT, EXIT_USAGE = 1, 2
 INFO_COLUMNS = 150
 """Width of the table that `info` prints."""
 
@@ -50,6 +51,9 @@ Symbols = Annotated[
 ]
 State = Annotated[Path | None, typer.Option("--state", help="Directory of the journal; none keeps nothing.")]
 Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market seconds per real second.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="DIR", help="Record the session; see docs/sessions.md.")
+]
 MakerFee = Annotated[int | None, typer.Option("--maker-fee-ppm", help="Parts per million; default 2500.")]
 TakerFee = Annotated[int | None, typer.Option("--taker-fee-ppm", help="Parts per million; default 2500.")]
 NoFees = Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")]
@@ -81,6 +85,7 @@ def connect(
     state: State = None,
     queue_model: QueueModelName = None,
     entry_latency_ms: EntryLatency = None,
+    record: Record = None,
 ) -> None:
     """Trade by hand in a shell, or by lines from a pipe.
 
@@ -101,6 +106,7 @@ def connect(
         "state": state,
         "latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
         "queue_model": config.parse_queue_model(queue_model),
+        "record": record,
     }
     _warm_up()
     from paper_bitmart.connector.paper_exchange import PaperOptions
@@ -111,10 +117,12 @@ def connect(
 
 @app.command()
 def replay(
-    capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
-    symbols: Annotated[Path, typer.Option(help="Rules: a symbols/details reply of BitMart, as a file.")],
-    orders: Annotated[Path, typer.Option(help="Commands, one JSON object per line, by time.")],
-    out: Annotated[Path, typer.Option(help="What became of them, one JSON object per line.")],
+    capture: Annotated[
+        Path | None, typer.Argument(help="Raw capture, or a converted one (.npz).", show_default=False)
+    ] = None,
+    symbols: Symbols = None,
+    orders: Annotated[Path | None, typer.Option(help="Commands, one JSON object per line, by time.")] = None,
+    out: Annotated[Path | None, typer.Option(help="What became of them, one JSON object per line.")] = None,
     balance: Balances = None,
     queue_model: QueueModelName = None,
     entry_latency_ms: EntryLatency = None,
@@ -133,13 +141,23 @@ def replay(
         int | None, typer.Option(metavar="NS", min=0, help="Stop after this market time.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --state.")] = False,
+    session: Annotated[
+        Path | None,
+        typer.Option("--session", metavar="DIR", help="Replay a recorded session instead; only with --out."),
+    ] = None,
 ) -> None:
     """Play a capture with a list of orders at full speed; equal inputs give equal bytes.
 
-    Without --balance every account has ample funds.
+    Without --balance every account has ample funds. With --session DIR, the folder that serve or connect
+    recorded, everything is in there; what comes of it is compared with what came of it live (exit code 1: it
+    differs).
     """
     from paper_bitmart import config
 
+    if session is not None:
+        config.check_session_alone(capture, symbols=symbols, orders=orders, state=state)
+        raise typer.Exit(_replay_session(session, out))
+    capture, symbols, orders, out = config.check_replay_files(capture, symbols, orders, out)
     if resume and state is None:
         raise config.ConfigError("--resume", "needs --state, the directory that the run was started with")
     settings: dict[str, Any] = {
@@ -162,6 +180,16 @@ def replay(
     with _progress_bar() as show:
         summary = run_replay(options, progress=show)
     _print_summary(summary)
+
+
+def _replay_session(folder: Path, out: Path | None) -> int:
+    _warm_up()
+    from paper_bitmart.backtest.session_replay import replay_session
+
+    verdict = replay_session(folder, out=out)
+    for line in verdict.lines():
+        typer.echo(line)
+    return 0 if verdict.is_identical else EXIT_DIFFERENT
 
 
 @app.command()
@@ -233,6 +261,7 @@ def serve(
     lenient_topics: Annotated[
         bool, typer.Option("--lenient-topics", help="Take private topics on /api and public ones on /user.")
     ] = False,
+    record: Record = None,
 ) -> None:
     """Serve BitMart's REST and websocket API, for any client that can be given a URL.
 
@@ -253,6 +282,7 @@ def serve(
         "keys_file": None if api_key else config.default_keys_file(),
         "queue_model": config.parse_queue_model(queue_model),
         "faults": faults,
+        "record": record,
     }
     _warm_up()
     from paper_bitmart.matching.latency import LatencyProfile
@@ -267,6 +297,9 @@ def serve(
     )  # fmt: skip
     latency = LatencyProfile.constant(latency_ns) if latency_ns else None
     raise typer.Exit(run_server(ServeOptions(settings=server, latency=latency, **settings)))
+
+
+app.command()(record)
 
 
 @journal_app.command("export")

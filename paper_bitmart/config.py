@@ -28,6 +28,7 @@ LATENCY_MS_MAX = 60_000
 PPM = 10**6
 LIVE_SOURCES = ("bitmart", "binance")
 
+NOT_GIVEN = "is needed (or --session DIR, which replays a recorded session)"
 NO_LIVE_SOURCE = (
     "source {source!r} is not available: BitMart stopped trading on 26 August 2026, and live markets of "
     "other venues come with a later version. Use --source demo (the bundled recorded BTC/ETH market) or "
@@ -172,6 +173,28 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
     if found is None:
         raise ConfigError("--symbols", f"is needed for {source}: the symbols/details file of its market")
     return found
+
+
+def check_replay_files(
+    capture: Path | None, symbols: Path | None, orders: Path | None, out: Path | None
+) -> tuple[Path, Path, Path, Path]:
+    """The files of a replay. Raises ConfigError naming the first that was not given."""
+    if capture is None:
+        raise ConfigError("CAPTURE", NOT_GIVEN)
+    if symbols is None:
+        raise ConfigError("--symbols", NOT_GIVEN)
+    if orders is None:
+        raise ConfigError("--orders", NOT_GIVEN)
+    if out is None:
+        raise ConfigError("--out", NOT_GIVEN)
+    return capture, symbols, orders, out
+
+
+def check_session_alone(capture: Path | None, **others: Path | None) -> None:
+    """A recorded session brings all its inputs. Raises ConfigError naming one given beside it."""
+    for option, path in {"CAPTURE": capture, **{f"--{name}": path for name, path in others.items()}}.items():
+        if path is not None:
+            raise ConfigError(option, "is in the session already; --session goes with --out only")
 
 
 def parse_api_key(key: str | None, secret: str | None, memo: str | None) -> tuple[str, str, str] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paper_bitmart.backtest.session_writer import SessionWriter
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector.market_time import MarketTime, RunningTime, SteppedTime
@@ -59,6 +60,7 @@ class PaperOptions:
         latency_ns: of orders and cancels on their way to the exchange.
         latency: all of the client's delays; `latency_ns` is not used then.
         fees: maker and taker rates of everybody.
+        record: folder to record the session into (docs/sessions.md); None records nothing.
     """
 
     capture: Path | None = None
@@ -73,6 +75,7 @@ class PaperOptions:
     latency_ns: int = 0
     latency: LatencyProfile | None = None
     fees: FeeRates = DEFAULT_FEES
+    record: Path | None = None
 
 
 class PairsOnly:
@@ -161,6 +164,7 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
         RulesError, CaptureError, OSError: the market's files.
         UnknownPair: a pair that the market does not have.
         JournalError: the state directory cannot be used.
+        SessionError: the folder to record into is not empty.
     """
     clock: PlaybackClock | SimulatedClock
     if options.speed is None:
@@ -179,9 +183,13 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
         else:
             venue = recover(journal, source.rules, settings=settings, matchers=matchers)
             source = _not_before(venue.now_ns, options, clock, source)
-        return PaperExchange(
-            Session(source, venue, clock, latency=_latency(options), journal=journal), options, clock
-        )
+        latency, tape = _latency(options), None
+        if options.record is not None:
+            tape = SessionWriter(
+                options.record, venue, source=source.name, matchers=matchers, latency=latency
+            )
+        session = Session(source, venue, clock, latency=latency, journal=journal, tape=tape)
+        return PaperExchange(session, options, clock)
     except BaseException:
         if journal is not None:
             journal.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from paper_bitmart.backtest.session_writer import SessionWriter
 from paper_bitmart.bitmart.rate_limits import RateConfigError
 from paper_bitmart.bitmart.rules import RulesError
 from paper_bitmart.exchange.clock import ClockError, PlaybackClock, RealClock
@@ -74,6 +75,7 @@ class ServeOptions:
         fees: maker and taker rates; None: the venue's default.
         latency: the clients' delays; None: none.
         faults: a fault plan file.
+        record: folder to record the session into (docs/sessions.md); None records nothing.
         settings: of the server; its `state_dir` also holds the journal.
     """
 
@@ -89,6 +91,7 @@ class ServeOptions:
     fees: FeeRates | None = None
     latency: LatencyProfile | None = None
     faults: Path | None = None
+    record: Path | None = None
     settings: ServerSettings = field(default_factory=ServerSettings)
 
 
@@ -114,6 +117,7 @@ class _Exchange:
     keys: KeyStore
     faults: Faults
     clock: PlaybackClock
+    tape: SessionWriter | None
 
 
 async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
@@ -127,6 +131,8 @@ async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
             _complain(f"error: {error}")
             return EXIT_USAGE
         await _wait_for_end(exchange.session, stop)
+    if exchange.tape is not None and exchange.tape.failure:
+        _complain(f"warning: {exchange.tape.path} is not whole: {exchange.tape.failure}")
     if exchange.session.failure is not None:
         _complain(f"error: the exchange stopped: {exchange.session.failure}")
         return EXIT_FAILED
@@ -164,19 +170,24 @@ def _build(options: ServeOptions) -> _Exchange:
     venue_settings = VenueSettings() if options.fees is None else VenueSettings(fees=options.fees)
     journal = None if settings.state_dir is None else Journal(settings.state_dir)
     matchers = CoreMatchers(options.queue_model)
-    if journal is None:
-        venue = Venue(source.rules, settings=venue_settings, matchers=matchers)
-    else:
-        try:
+    try:
+        if journal is None:
+            venue = Venue(source.rules, settings=venue_settings, matchers=matchers)
+        else:
             venue = recover(journal, source.rules, settings=venue_settings, matchers=matchers)
             _follow(clock, venue, settings)
-        except BaseException:
+        tape = None
+        if options.record is not None:
+            tape = SessionWriter(
+                options.record, venue, source=source.name, matchers=matchers, latency=options.latency
+            )
+    except BaseException:
+        if journal is not None:
             journal.close()
-            raise
-    session = Session(
-        FaultySource(source, faults, wall), venue, clock, latency=options.latency, journal=journal
-    )
-    return _Exchange(session, keys, faults, clock)
+        raise
+    played = FaultySource(source, faults, wall)
+    session = Session(played, venue, clock, latency=options.latency, journal=journal, tape=tape)
+    return _Exchange(session, keys, faults, clock, tape)
 
 
 def _capture(options: ServeOptions, clock: PlaybackClock) -> CaptureSource:
@@ -223,6 +234,8 @@ def _announce(
     echo(f"REST       {server.url}")
     echo(f"websocket  {server.ws_url}/api?protocol=1.1 and {server.ws_url}/user?protocol=1.1")
     echo(f"admin      {server.url}/paper/v1/status")
+    if options.record is not None:
+        echo(f"recording  {options.record}")
     if options.api_key is not None:
         echo(f"token      {keys.admin_token} (header X-Paper-Token of the admin API)")
     if new_key is not None:
