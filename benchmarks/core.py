@@ -48,11 +48,12 @@ STEP_NS, LATENCY_NS, SIZE_LOTS = 100_000_000, 10_000_000, 100
 OWN_ORDERS = (0, 1, 100, 10_000)
 BACKENDS = ("hashmap", "roivec")
 LIMIT_MAKER = 1
+WINDOW_TICKS = int((Matcher.__init__.__kwdefaults__ or {})["window_ticks"])
 
 
-def follow_book(market: Market, own_orders: int = 0) -> float:
+def follow_book(market: Market, window_ticks: int, own_orders: int = 0) -> float:
     """Seconds to play the market while `own_orders` rest at prices that it never reaches."""
-    matcher = Matcher()
+    matcher = Matcher(window_ticks=window_ticks)
     start_ns = int(market.events["recv_ns"][0])
     low, high = market.price_range()
     for number in range(own_orders):
@@ -75,11 +76,11 @@ def follow_book(market: Market, own_orders: int = 0) -> float:
 class OurQuoting:
     """The quoting load on our core; keeps the number of fills of its last run."""
 
-    def __init__(self, market: Market, model: QueueModel) -> None:
-        self.market, self.model, self.fills = market, model, 0
+    def __init__(self, market: Market, model: QueueModel, window_ticks: int) -> None:
+        self.market, self.model, self.window_ticks, self.fills = market, model, window_ticks, 0
 
     def __call__(self) -> float:
-        state = roomy_state(self.model)
+        state = roomy_state(self.model, self.window_ticks)
         result: tuple[int, int, int, int] = (0, 0, 0, 0)
 
         def play() -> None:
@@ -145,10 +146,10 @@ def rival_python() -> Path:
     return python
 
 
-def measure_own_orders(market: Market, rounds: int, counts: tuple[int, ...]) -> None:
+def measure_own_orders(market: Market, window_ticks: int, rounds: int, counts: tuple[int, ...]) -> None:
     """Book only, and the same with orders resting elsewhere."""
     sides: dict[str, Callable[[], float]] = {
-        f"{count:,}": lambda count=count: follow_book(market, count) for count in counts
+        f"{count:,}": lambda count=count: follow_book(market, window_ticks, count) for count in counts
     }
     figures = interleave(sides, rounds)
     n = len(market.events)
@@ -161,13 +162,23 @@ def measure_own_orders(market: Market, rounds: int, counts: tuple[int, ...]) -> 
     )
 
 
-def measure_rival(market: Market, rounds: int, rival: Rival | None) -> None:
+def measure_rival(market: Market, window_ticks: int, rounds: int, rival: Rival | None) -> None:
     """The same loads on both sides, run about."""
-    ours = {f"paper_bitmart, {model.name} queue": OurQuoting(market, model) for model in (DEFAULT_MODEL, LOG)}
+    ours = {
+        f"paper_bitmart, {model.name} queue": OurQuoting(market, model, window_ticks)
+        for model in (DEFAULT_MODEL, LOG)
+    }
     compare("Quoting both sides every 100 ms", market, rounds, dict(ours), rival, "quoting")
     counts = {name: side.fills for name, side in ours.items()} | (rival.fills if rival else {})
     print("Fills: " + ", ".join(f"{name} {fills:,}" for name, fills in counts.items()))
-    compare("Book only", market, rounds, {"paper_bitmart": lambda: follow_book(market)}, rival, "book")
+    compare(
+        "Book only",
+        market,
+        rounds,
+        {"paper_bitmart": lambda: follow_book(market, window_ticks)},
+        rival,
+        "book",
+    )
 
 
 def compare(
@@ -202,6 +213,7 @@ def main() -> None:
     parser.add_argument("--symbol", default="BTC_USDT")
     parser.add_argument("--events", type=int, default=4_000_000, help="repeat the market up to this length")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--window-ticks", type=int, default=WINDOW_TICKS, help="default: the matcher's own")
     options = parser.parse_args()
     rounds = 1 if options.quick else options.rounds
     counts = OWN_ORDERS[:3] if options.quick else OWN_ORDERS
@@ -209,13 +221,16 @@ def main() -> None:
         options.capture, options.symbols, options.symbol, 0 if options.quick else options.events
     )
     print_machine()
-    print(f"{len(market.events):,} events, {market.span_s:,.0f} s of {market.name}, {rounds} rounds")
-    measure_own_orders(market, rounds, counts)
+    print(
+        f"{len(market.events):,} events, {market.span_s:,.0f} s of {market.name}, {rounds} rounds, "
+        f"window {options.window_ticks:,} ticks"
+    )
+    measure_own_orders(market, options.window_ticks, rounds, counts)
     if options.no_rival:
-        measure_rival(market, rounds, None)
+        measure_rival(market, options.window_ticks, rounds, None)
     else:
         with Rival(market) as rival:
-            measure_rival(market, rounds, rival)
+            measure_rival(market, options.window_ticks, rounds, rival)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from paper_bitmart.matching.models import QueueModel
 LIMIT_MAKER, FILL = 1, 1
 
 
-def roomy_state(model: QueueModel) -> State:
+def roomy_state(model: QueueModel, window_ticks: int) -> State:
     """A state with room for this strategy's two orders, so that its loop never stops for growth."""
     state = new_state(
-        window_ticks=8192, published_levels=100, queue_model=model.number, params=np.array(model.params)
+        window_ticks=window_ticks,
+        published_levels=100,
+        queue_model=model.number,
+        params=np.array(model.params),
     )
     state = grow_rows(state, 4096, "far_keys", "far_sizes", "scratch_keys", "scratch_sizes", "reports")
     state = grow_rows(state, 4096, "pending", "touched", "own_keys", "own_slots")
