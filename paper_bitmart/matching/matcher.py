@@ -116,12 +116,9 @@ class Matcher:
     ) -> None:
         """Put back an order that rested before a crash, with the queue position last known; no report."""
         self._grow(levels=1, account=account)
-        own_level = own_orders.ensure_own_level(self._state, side, price_ticks)
-        if queue_ahead >= state.UNKNOWN_AHEAD:
-            self._state.own_levels[own_level]["left_window"] = 1
-        offset = int(self._state.scalars[state.CLOCK_OFFSET_NS])
-        self._slots[order_id] = own_orders.append_order(
-            self._state, own_level, order_id, account, leaves_lots, queue_ahead, at_ns, at_ns - offset
+        exch_ns = at_ns - int(self._state.scalars[state.CLOCK_OFFSET_NS])
+        self._slots[order_id] = own_orders.put_back(
+            self._state, side, price_ticks, order_id, account, leaves_lots, queue_ahead, at_ns, exch_ns
         )
 
     def drain(self) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A new order meets the book: what it takes, whom of its own account it meets, where it comes to rest."""
 
 from paper_bitmart.matching.core.book import is_unpublished, level_size, next_key
-from paper_bitmart.matching.core.compiled import compiled, entry_point
+from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.fills import report
 from paper_bitmart.matching.core.own_orders import (
     append_order,
@@ -58,7 +58,7 @@ def arrive(st, order_id, account, side, order_type, price, size, budget, stp, at
     return rest(st, order_id, account, side, price, leaves, at_ns) if leaves > 0 else -1
 
 
-@compiled
+@inlined
 def available(st, account, side, key):
     """Displayed lots of a level that an account may still take: less what printed since, or what it used."""
     price = abs(key)
@@ -69,7 +69,7 @@ def available(st, account, side, key):
     return max(0, lots - max(used, pending_lots(st, side, key)))
 
 
-@compiled
+@inlined
 def next_own_key(st, side, key):
     """Best own price of a side strictly worse than `key`, NO_KEY if none."""
     for j in range(st.n_own[side] - 1, -1, -1):
@@ -78,7 +78,7 @@ def next_own_key(st, side, key):
     return NO_KEY
 
 
-@compiled
+@inlined
 def first_own_order(st, side, key, account):
     """First resting order of an account at a price, -1 if none."""
     own_level = find_own_level(st, side, abs(key))
@@ -90,7 +90,7 @@ def first_own_order(st, side, key, account):
     return slot
 
 
-@compiled
+@inlined
 def would_take(st, account, side, limit_key):
     """Would an order of `side` limited to opposite keys >= limit_key find anything to take?"""
     other = 1 - side
@@ -197,7 +197,7 @@ def meet_own_order(st, order_id, slot, leaves, stp, at_ns):
     return leaves, stp != STP_CANCEL_MAKER
 
 
-@compiled
+@inlined
 def rest(st, order_id, account, side, price, leaves, at_ns):
     """Put an order at the back of the queue at its price; returns its slot."""
     key = key_of(side, price)
@@ -213,7 +213,7 @@ def rest(st, order_id, account, side, price, leaves, at_ns):
     return slot
 
 
-@compiled
+@inlined
 def queue_at_arrival(st, side, key):
     """Lots of others ahead of an order that joins a price now; UNKNOWN_AHEAD where nothing is published."""
     if is_unpublished(st, side, key):

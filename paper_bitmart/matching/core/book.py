@@ -1,7 +1,7 @@
 """The displayed book: a tick-indexed window that follows the market, exact sorted arrays outside it."""
 
 from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
-from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, NO_KEY, PUBLISHED_LEVELS, key_of
+from paper_bitmart.matching.core.state import BASE_TICK, BLOCK, BLOCK_BITS, NO_KEY, PUBLISHED_LEVELS, key_of
 
 
 @inlined
@@ -41,9 +41,9 @@ def set_level(st, side, price, lots):
         st.sizes[side, i] = lots
         if old == 0:
             if lots > 0:
-                st.occupied[side, i // BLOCK] += 1
+                st.occupied[side, i >> BLOCK_BITS] += 1
         elif lots == 0:
-            st.occupied[side, i // BLOCK] -= 1
+            st.occupied[side, i >> BLOCK_BITS] -= 1
     else:
         old = set_far(st, side, key, lots)
     if lots > 0:
@@ -102,7 +102,7 @@ def window_scan(st, side, i, step):
     else:
         i = min(i, width - 1)
     while 0 <= i < width:
-        block = i // BLOCK
+        block = i >> BLOCK_BITS
         if st.occupied[side, block] == 0:
             i = (block + 1) * BLOCK if step > 0 else block * BLOCK - 1
         elif st.sizes[side, i] > 0:
@@ -189,7 +189,7 @@ def gather_levels(st, side):
         else:
             keys[n], sizes[n] = key, st.sizes[side, i]
             st.sizes[side, i] = 0
-            st.occupied[side, i // BLOCK] -= 1
+            st.occupied[side, i >> BLOCK_BITS] -= 1
             i = window_scan(st, side, i + step, step)
         n += 1
     return n
@@ -212,15 +212,23 @@ def recenter(st):
             i = abs(scratch_keys[j]) - base
             if 0 <= i < width:
                 st.sizes[side, i] = scratch_sizes[j]
-                st.occupied[side, i // BLOCK] += 1
+                st.occupied[side, i >> BLOCK_BITS] += 1
             else:
                 st.far_keys[side, st.n_far[side]] = scratch_keys[j]
                 st.far_sizes[side, st.n_far[side]] = scratch_sizes[j]
                 st.n_far[side] += 1
-        for i in range(width):
-            st.own_here[side, i] = 0
-        for j in range(st.n_own[side]):
-            i = abs(st.own_keys[side, j]) - base
-            if 0 <= i < width:
-                st.own_here[side, i] = 1
+        flag_own_levels(st, side, base)
     st.scalars[BASE_TICK] = base
+
+
+@compiled
+def flag_own_levels(st, side, base):
+    """Mark the window's prices at which there are own levels; those outside it cost nothing."""
+    width = st.own_here.shape[1]
+    for i in range(width):
+        st.own_here[side, i] = 0
+    keys, n = st.own_keys[side], st.n_own[side]
+    j = lower_bound(keys, n, base if side == 0 else 1 - base - width)
+    while j < n and abs(keys[j]) - base >= 0 and abs(keys[j]) - base < width:
+        st.own_here[side, abs(keys[j]) - base] = 1
+        j += 1

@@ -103,7 +103,7 @@ def apply_level(st, event):
             fill_by_quote(st, event, other, key_of(other, price), lots, OPPOSITE_QUOTE)
 
 
-@compiled
+@inlined
 def own_level_changed(st, own_level, lots, flags):
     """Re-estimate the queues at an own level whose published size is now `lots`."""
     level = st.own_levels[own_level]
@@ -137,7 +137,7 @@ def own_level_changed(st, own_level, lots, flags):
         update_guesses(st, level, printed, expected, lots)
 
 
-@compiled
+@inlined
 def update_guesses(st, level, printed, expected, lots):
     """Bring the guessed order list up to date with a level's new size."""
     eat_front(st, level, printed)
@@ -151,7 +151,7 @@ def update_guesses(st, level, printed, expected, lots):
         leave(st, level, slot)
 
 
-@compiled
+@inlined
 def split_cancel(st, slot, expected, cancelled):
     """Let the queue model say how much of a cancel stood ahead of an order."""
     order = st.orders[slot]
@@ -173,7 +173,7 @@ def split_cancel(st, slot, expected, cancelled):
     order["last_cancelled_ahead"] = lots
 
 
-@compiled
+@inlined
 def joined_amid_additions(st, slot, added):
     """The first message after an order's arrival: part of the additions came before it, by time.
 
@@ -186,7 +186,7 @@ def joined_amid_additions(st, slot, added):
         order["ahead"] = snap(order["ahead"] + added * (before / interval))
 
 
-@compiled
+@inlined
 def settle_on_arrival_book(st, slot, lots):
     """A late message that still describes the book before the order's arrival: all it shows is ahead."""
     order = st.orders[slot]
@@ -195,7 +195,7 @@ def settle_on_arrival_book(st, slot, lots):
     order["ahead_at_entry"] = order["ahead"]
 
 
-@compiled
+@inlined
 def cap_ahead(st, slot, lots):
     """Queue ahead never exceeds the displayed size."""
     order = st.orders[slot]

@@ -1,11 +1,11 @@
 """Filling own orders and writing reports."""
 
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.own_orders import find_own_level, remove_order, taken_by, use_up
 from paper_bitmart.matching.core.state import N_REPORTS
 
 
-@compiled
+@inlined
 def report(st, kind, reason, role, order_id, price, size, leaves, at_ns):
     """Append a report and return its row; the caller has made sure of room and fills in the evidence."""
     n = st.scalars[N_REPORTS]

@@ -5,13 +5,13 @@ cancel of the youngest order of exactly that size, if there is one: orders are c
 orders are cancelled most. The guesses of a level always add up to its displayed size.
 """
 
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import inlined
 from paper_bitmart.matching.core.state import FREE_GUESS, N_GUESSES
 
 GUESSES_PER_LEVEL_MAX = 256
 
 
-@compiled
+@inlined
 def join(st, level, lots):
     """A new order at the back; when the list is full it is merged into the youngest."""
     if lots <= 0:
@@ -36,7 +36,7 @@ def join(st, level, lots):
     level["newest"] = slot
 
 
-@compiled
+@inlined
 def leave(st, level, slot):
     """Take one guessed order off the list."""
     guess = st.guesses[slot]
@@ -54,21 +54,21 @@ def leave(st, level, slot):
     level["n_guesses"] -= 1
 
 
-@compiled
+@inlined
 def eat_front(st, level, lots):
     """A print: the oldest orders trade first."""
     while lots > 0 and level["oldest"] >= 0:
         lots = leave_up_to(st, level, level["oldest"], lots)
 
 
-@compiled
+@inlined
 def shrink_back(st, level, lots):
     """A drop that matches no single order: it leaves from the back."""
     while lots > 0 and level["newest"] >= 0:
         lots = leave_up_to(st, level, level["newest"], lots)
 
 
-@compiled
+@inlined
 def leave_up_to(st, level, slot, lots):
     """Take at most `lots` from one guessed order; returns how many are still to be taken."""
     guess = st.guesses[slot]
@@ -79,7 +79,7 @@ def leave_up_to(st, level, slot, lots):
     return lots - taken
 
 
-@compiled
+@inlined
 def youngest_of_size(st, level, lots):
     """Slot of the youngest guessed order of exactly `lots`, -1 if none."""
     slot = level["newest"]
@@ -88,7 +88,7 @@ def youngest_of_size(st, level, lots):
     return slot
 
 
-@compiled
+@inlined
 def count_twins(st, level, lots, joined_stamp):
     """Guessed orders of exactly `lots` that joined before `joined_stamp` and since: (ahead, behind)."""
     ahead, behind = 0, 0
@@ -104,7 +104,7 @@ def count_twins(st, level, lots, joined_stamp):
     return ahead, behind
 
 
-@compiled
+@inlined
 def forget(st, level):
     """Empty the list."""
     while level["oldest"] >= 0:

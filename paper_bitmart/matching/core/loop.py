@@ -71,19 +71,12 @@ def has_room(st):
 @inlined
 def apply_event(st, event):
     """Apply one event. Order at equal times: as the array has them."""
-    note_clock(st, event)
     kind = event["kind"]
     if kind == LEVEL:
-        if st.scalars[IN_SNAPSHOT]:
-            set_level(st, event["side"], event["price_ticks"], event["size_lots"])
-            return
-        if st.scalars[IN_MESSAGE] == 0:
-            begin_message(st, event["exch_ns"])
-            st.scalars[IN_MESSAGE] = 1
-        apply_level(st, event)
-        if event["flags"] & LAST:
-            close_message(st)
-    elif kind == TRADE:
+        apply_level_event(st, event)
+        return
+    note_clock(st, event)
+    if kind == TRADE:
         if st.scalars[FEED_LIVE]:
             apply_trade(st, event)
     elif kind == BBO:
@@ -101,6 +94,22 @@ def apply_event(st, event):
         recenter_if_roomy(st)
     elif kind == FEED_STATE:
         st.scalars[FEED_LIVE] = 1 if event["size_lots"] == LIVE else 0
+
+
+@inlined
+def apply_level_event(st, event):
+    """A level of a snapshot or of a depth message; the first of a message opens it, the last closes it."""
+    if st.scalars[IN_SNAPSHOT]:
+        set_level(st, event["side"], event["price_ticks"], event["size_lots"])
+        return
+    if st.scalars[IN_MESSAGE] == 0:
+        # All levels of a message carry its times: noting them once is enough.
+        note_clock(st, event)
+        begin_message(st, event["exch_ns"])
+        st.scalars[IN_MESSAGE] = 1
+    apply_level(st, event)
+    if event["flags"] & LAST:
+        close_message(st)
 
 
 @inlined

@@ -12,6 +12,7 @@ from paper_bitmart.matching.core.state import (
     N_ACTIVE,
     N_TAKEN,
     QUEUE_MODEL,
+    UNKNOWN_AHEAD,
     key_of,
 )
 
@@ -30,7 +31,7 @@ def find_own_level(st, side, price):
     return -1
 
 
-@entry_point
+@inlined
 def ensure_own_level(st, side, price):
     """Slot of the own level at a price, made if need be. The caller has made sure of room."""
     slot = find_own_level(st, side, price)
@@ -67,7 +68,7 @@ def ensure_own_level(st, side, price):
     return slot
 
 
-@compiled
+@inlined
 def drop_own_level_if_idle(st, slot):
     """Free an own level without orders and without used size. Never while it is in the touched list."""
     level = st.own_levels[slot]
@@ -88,7 +89,7 @@ def drop_own_level_if_idle(st, slot):
     st.scalars[FREE_OWN_LEVEL] = slot
 
 
-@entry_point
+@inlined
 def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns):
     """Put a new resting order at the tail of an own level's FIFO; returns its slot."""
     slot = st.scalars[FREE_ORDER]
@@ -122,6 +123,15 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
 
 
 @entry_point
+def put_back(st, side, price, order_id, account, leaves, ahead, at_ns, exch_ns):
+    """Rest an order again at the tail of its price's FIFO; returns its slot."""
+    own_level = ensure_own_level(st, side, price)
+    if ahead >= UNKNOWN_AHEAD:
+        st.own_levels[own_level]["left_window"] = 1
+    return append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns)
+
+
+@entry_point
 def remove_order(st, slot):
     """Unlink an order and free its slot (its level too when nothing is left there)."""
     order = st.orders[slot]
@@ -142,7 +152,7 @@ def remove_order(st, slot):
     drop_own_level_if_idle(st, own_level)
 
 
-@compiled
+@inlined
 def taken_by(st, own_level, account):
     """Displayed lots that an account has used up at an own level."""
     if own_level < 0:
@@ -179,7 +189,7 @@ def use_up(st, side, price, account, total_lots):
     level["taken_head"] = i
 
 
-@compiled
+@inlined
 def refresh_taken(st, own_level, printed_lots, displayed_lots):
     """The refresh rule: what accounts have used of a level after a new depth message.
 

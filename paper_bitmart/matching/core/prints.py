@@ -134,7 +134,7 @@ def pending_lots(st, side, key):
     return lots
 
 
-@compiled
+@inlined
 def print_at(st, event, own_level):
     """A print at our price eats the queue ahead first, then us; spent once per account, in FIFO order."""
     level = st.own_levels[own_level]
@@ -160,7 +160,7 @@ def print_at(st, event, own_level):
         slot = after
 
 
-@compiled
+@inlined
 def eat(st, event, slot):
     """One order's part of a print at its price."""
     order = st.orders[slot]

@@ -7,13 +7,13 @@ cancelled - behind, since no more can leave from behind than stands there.
 
 import math
 
-from paper_bitmart.matching.core.compiled import compiled
+from paper_bitmart.matching.core.compiled import inlined
 from paper_bitmart.matching.core.state import snap
 
 CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST = 0, 1, 2, 3, 4, 5
 
 
-@compiled
+@inlined
 def share_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behind):
     """Share of a cancel that is taken from ahead, by model; 0 <= share <= 1. A, B: lots ahead and behind.
 
@@ -48,7 +48,7 @@ def share_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behi
     return 1.0 - math.log(1.0 + behind / u) / math.log(1.0 + (ahead + behind) / u)
 
 
-@compiled
+@inlined
 def cancelled_ahead(model, params, ahead, behind, cancelled, twins_ahead, twins_behind):
     """Lots of `cancelled` that left from ahead, within the bounds every model must respect."""
     behind = max(behind, 0.0)

@@ -14,7 +14,8 @@ from paper_bitmart.matching.reports import REPORT_DTYPE
 
 NO_KEY = -(1 << 62)
 """Key of 'no price': worse than any."""
-BLOCK = 64
+BLOCK_BITS = 6
+BLOCK = 1 << BLOCK_BITS
 """Ticks per block of the window's occupancy counts."""
 UNKNOWN_AHEAD = float(1 << 52)
 """Queue ahead of an order at a price that the source does not publish."""
