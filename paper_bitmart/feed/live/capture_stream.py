@@ -42,12 +42,12 @@ ROTATE_LATE_NS_MAX: Final = 60 * NS_PER_S
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
     """Attributes:
-    flush_ns: a line is with the operating system after so long.
+    flush_ns: a line is with the operating system after so long; with the time until somebody looks, a second.
     rotate_ns, rotate_bytes: a new file by age, or by compressed size.
     fsync: see `Fsync`.
     """
 
-    flush_ns: int = NS_PER_S
+    flush_ns: int = 800_000_000
     rotate_ns: int = 3_600 * NS_PER_S
     rotate_bytes: int = 256 << 20
     fsync: Fsync = "rotate"

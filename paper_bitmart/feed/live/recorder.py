@@ -1,6 +1,7 @@
 """Records a live source: its streams, its rules, its outages, and what a progress line says."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.live.capture_stream import SUFFIX, CaptureStream, Clocks, StreamSettings
 from paper_bitmart.feed.live.frame_file import cut_torn_frame
 from paper_bitmart.feed.live.outages import Outage, OutageLog
-from paper_bitmart.feed.live.venue_session import VenueSession
+from paper_bitmart.feed.live.venue_session import Tap, VenueSession
 
 RULES_NAME: Final = "symbols_details.json"
 OUTAGES_NAME: Final = "outages.jsonl"
@@ -66,6 +67,7 @@ class Recorder:
 
     Attributes:
         torn: files of an earlier recorder with a torn end -> bytes cut.
+        failure: why nothing is written any more; None while all is well.
 
     Raises:
         RecordingError: the folder holds a recording of other rules. OSError: it cannot be written.
@@ -92,6 +94,7 @@ class Recorder:
         self._outages_file = (folder / OUTAGES_NAME).open("ab", buffering=0)
         self._told_outages = 0
         self._looked_ns, self._looked_lines = at_ns, 0
+        self.failure: OSError | None = None
         self.streams: list[CaptureStream] = []
         head = {"source": source_name, "symbols": list(rules)}
         settings = settings or StreamSettings()
@@ -101,15 +104,30 @@ class Recorder:
                 folder, MARKET_STREAM + number, settings, clocks, session.mirrors, head, at_ns
             )
             self.streams.append(market)
-            session.tap = market.write
+            session.tap = self._guarded(market.write)
             if session.speaks_bitmart:
                 continue
             raw = CaptureStream(folder, RAW_STREAM + number, settings, clocks, {}, head, at_ns)
             self.streams.append(raw)
-            session.raw = raw.write
+            session.raw = self._guarded(raw.write)
+
+    def _guarded(self, write: Tap) -> Tap:
+        """A full disk must not look like a lost connection to the session: it is kept for `tick`."""
+
+        def guarded(recv_ns: int, line: bytes) -> None:
+            if self.failure is not None:
+                return
+            try:
+                write(recv_ns, line)
+            except OSError as error:
+                self.failure = error
+
+        return guarded
 
     def tick(self, at_ns: int) -> None:
-        """Flush and rotate what is due. Raises OSError."""
+        """Flush and rotate what is due. Raises OSError: this time, or while a line was written."""
+        if self.failure is not None:
+            raise self.failure
         for stream in self.streams:
             stream.flush(at_ns)
         finished = self._outages.finished[self._told_outages - self._outages.forgotten :]
@@ -118,13 +136,14 @@ class Recorder:
         self._told_outages += len(finished)
 
     def close(self, at_ns: int) -> None:
-        """Complete everything; outages that go on are written without an end."""
-        self.tick(at_ns)
-        for outage in self._outages.open.values():
-            self._write_outage(outage)
-        for stream in self.streams:
-            stream.close()
-        self._outages_file.close()
+        """Complete everything; outages that go on are written without an end. Raises OSError."""
+        with ExitStack() as closing:
+            closing.callback(self._outages_file.close)
+            for stream in self.streams:
+                closing.callback(stream.close)
+            self.tick(at_ns)
+            for outage in self._outages.open.values():
+                self._write_outage(outage)
 
     def progress(self, at_ns: int, reconnects: int) -> Progress:
         """For a progress line; rates are since the last call."""

@@ -46,7 +46,8 @@ def test_a_line_is_on_disk_within_a_second(recorded):
     for version in range(8, 19):
         recorded.see(update(version, bids=[(100, version)]))
     versions = [row["data"][0]["version"] for row in recorded.events() if "data" in row]
-    assert versions[-1] >= 17
+    # Ten lines a second came: what is not on disk is younger than 0.8 s.
+    assert versions[-1] > 18 - 8
     recorded.see(update(19, bids=[(100, 19)]), after_ns=0)
     recorded.stream.flush(recorded.now_ns + SECOND)
     assert recorded.events()[-1]["data"][0]["version"] == 19

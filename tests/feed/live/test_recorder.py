@@ -1,0 +1,117 @@
+"""What the recorder keeps beside the streams, and what it does when it cannot."""
+
+import errno
+import json
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from feed.feed_messages import RULES, SYMBOL, snapshot, update
+
+from paper_bitmart.bitmart.rules import RulesError, load_rules
+from paper_bitmart.feed.convert import load_capture
+from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live.bitmart_session import BitmartSession
+from paper_bitmart.feed.live.capture_stream import Clocks
+from paper_bitmart.feed.live.frame_file import FrameFile
+from paper_bitmart.feed.live.outages import OutageLog
+from paper_bitmart.feed.live.recorder import Recorder, RecordingError, write_rules
+
+SECOND = 10**9
+START = 1_763_800_000 * SECOND
+CLOCKS = Clocks(5, lambda: START, lambda: START - 5)
+
+
+class Desk:
+    """A session that is recorded."""
+
+    def __init__(self, folder):
+        self.now_ns = START
+        self.outages = OutageLog()
+        self.session = BitmartSession({SYMBOL: RULES}, rng=random.Random(1), outages=self.outages)
+        self.recorder = Recorder(folder, "test", {SYMBOL: RULES}, [self.session], self.outages, CLOCKS, START)
+        self.session.opened(START)
+
+    def see(self, *messages):
+        for message in messages:
+            self.now_ns += SECOND // 10
+            self.session.receive(message.decode("utf-8", "replace"), self.now_ns)
+
+
+FIRST = snapshot(1, bids=[(100, 5)], asks=[(102, 1)])
+
+
+def test_what_is_recorded_replays_as_it_was_live_refused_frames_included(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST, update(2, bids=[(100, 6)]), b"<html>502</html>", update(3, bids=[(100, 7)]))
+    assert desk.session.mirrors[SYMBOL].state is FeedState.SYNCING
+    desk.see(snapshot(5, bids=[(100, 8)], asks=[(102, 1)]), update(6, asks=[(103, 2)]))
+    desk.see(snapshot(9), snapshot(10, bids=[(99, 8)], asks=[(102, 1)]))
+    live = desk.session.take_events()[0][1]
+    desk.recorder.close(desk.now_ns)
+    [path] = tmp_path.glob("market-*")
+    replayed = load_capture(path, load_rules(tmp_path / "symbols_details.json")).events[SYMBOL]
+    names = ["recv_ns", "exch_ns", "price_ticks", "size_lots", "flags", "kind", "side"]
+    # The recording begins with the gap before it; the session with a connection that was never lost.
+    assert replayed[names].tolist()[-len(live) :] == live[names].tolist()
+    assert len(live) > 15
+
+
+def test_outages_are_kept_with_start_end_and_reason(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST, update(9, bids=[(100, 6)]), snapshot(9, bids=[(100, 6)], asks=[(102, 1)]))
+    desk.recorder.tick(desk.now_ns)
+    desk.session.closed(desk.now_ns + 7, "closed by the venue")
+    desk.recorder.close(desk.now_ns + 7)
+    first, second = (json.loads(line) for line in (tmp_path / "outages.jsonl").read_text().splitlines())
+    assert first["why"] == "version 9 follows 1"
+    assert first["end_ns"] - first["start_ns"] == SECOND // 10
+    assert (second["why"], second["state"], second["end_ns"]) == ("closed by the venue", "CLOSED", None)
+
+
+def test_progress_says_rates_lag_and_book_states(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST, *(update(version, bids=[(100, version)]) for version in range(2, 11)))
+    progress = desk.recorder.progress(desk.now_ns, reconnects=3)
+    assert progress.lines == 11  # ten messages, and the clock at the first flush
+    assert progress.lines_per_s == pytest.approx(11)
+    assert progress.states == {"live": 1}
+    assert "1 live, 0 outages, 3 reconnects" in str(progress)
+    desk.recorder.close(desk.now_ns)
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_connection(tmp_path, monkeypatch):
+    desk = Desk(tmp_path)
+    desk.see(FIRST)
+
+    def full(self):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FrameFile, "flush", full)
+    desk.see(*(update(version, bids=[(100, version)]) for version in range(2, 30)))
+    assert desk.session.mirrors[SYMBOL].version == 29
+    with pytest.raises(OSError, match="No space left"):
+        desk.recorder.tick(desk.now_ns)
+    with pytest.raises(OSError, match="No space left"):
+        desk.recorder.close(desk.now_ns)
+
+
+class TestRules:
+    def test_rules_of_several_runs_are_kept_together(self, tmp_path):
+        write_rules(tmp_path, {SYMBOL: RULES})
+        write_rules(tmp_path, {"BBB_USDT": replace(RULES, symbol="BBB_USDT")})
+        assert list(load_rules(tmp_path / "symbols_details.json")) == [SYMBOL, "BBB_USDT"]
+
+    def test_another_tick_in_the_same_folder_is_refused(self, tmp_path):
+        write_rules(tmp_path, {SYMBOL: RULES})
+        finer = replace(RULES, tick=Decimal("0.001"), price_decimals=3)
+        with pytest.raises(RecordingError, match="another tick or lot; record into a new folder"):
+            write_rules(tmp_path, {SYMBOL: finer})
+        assert load_rules(tmp_path / "symbols_details.json")[SYMBOL].tick == RULES.tick
+
+    def test_a_broken_rules_file_is_not_written_over(self, tmp_path):
+        (tmp_path / "symbols_details.json").write_text("{")
+        with pytest.raises(RulesError):
+            write_rules(tmp_path, {SYMBOL: RULES})
+        assert (tmp_path / "symbols_details.json").read_text() == "{"
