@@ -11,8 +11,10 @@ import numpy as np
 from paper_bitmart.matching.core import arrivals, loop, own_orders, state
 from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
+from paper_bitmart.matching.reports import REPORT_DTYPE
 
 MAX_NS = (1 << 63) - 1
+NO_REPORTS = np.zeros(0, REPORT_DTYPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +88,11 @@ class Matcher:
         tick*lots to spend, else 0. stp: 0 none, 1 cancel_maker, 2 cancel_taker, 3 cancel_both. Ids must be
         unique; accounts are small non-negative ints.
         """
-        other = 1 - side
-        self._grow(levels=int(count_levels(self._state, other)) + 1, account=account)
-        slot = arrivals.arrive(
-            self._state, order_id, account, side, order_type, price_ticks, size_lots, budget, stp, at_ns
-        )
+        order = (order_id, account, side, order_type, price_ticks, size_lots, budget, stp, at_ns)
+        slot = arrivals.arrive_if_room(self._state, *order)
+        while slot == arrivals.NO_ROOM:
+            self._grow(levels=int(count_levels(self._state, 1 - side)) + 1, account=account)
+            slot = arrivals.arrive_if_room(self._state, *order)
         if slot >= 0:
             self._slots[order_id] = slot
 
@@ -124,10 +126,13 @@ class Matcher:
     def drain(self) -> np.ndarray:
         """Reports since the last call, (n,) REPORT_DTYPE in time order; empties the buffer."""
         n = int(self._state.scalars[state.N_REPORTS])
+        if n == 0:
+            return NO_REPORTS
         reports = self._state.reports[:n].copy()
         self._state.scalars[state.N_REPORTS] = 0
-        for order_id in reports["order_id"][reports["leaves_lots"] == 0]:
-            self._slots.pop(int(order_id), None)
+        gone = reports["order_id"][reports["leaves_lots"] == 0]
+        for order_id in gone.tolist():
+            self._slots.pop(order_id, None)
         return reports
 
     def queue_ahead(self, order_id: int) -> float:
@@ -189,7 +194,10 @@ class Matcher:
         return -1
 
     def _grow(self, *, levels: int = 1, account: int = -1) -> None:
-        """Make room for whatever one event, or one order that crosses `levels` levels, may need."""
+        """Make room for whatever one event, or one order that crosses `levels` levels, may need.
+
+        At least what has_room() and has_room_for_order() ask for.
+        """
         st = self._state
         scalars = st.scalars
         active = int(scalars[state.N_ACTIVE]) + 1

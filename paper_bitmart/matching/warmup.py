@@ -26,7 +26,7 @@ def warm_up(say: Callable[[str], None]) -> None:
 
 def is_compiled() -> bool:
     """Whether the disk cache has the core as it stands in the sources (always when not compiling at all)."""
-    return all(_is_cached(function) for function in (loop.apply_events, arrivals.arrive))
+    return all(_is_cached(function) for function in (loop.apply_events, arrivals.arrive_if_room))
 
 
 def _is_cached(function: object) -> bool:

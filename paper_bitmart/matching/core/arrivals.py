@@ -1,6 +1,6 @@
 """A new order meets the book: what it takes, whom of its own account it meets, where it comes to rest."""
 
-from paper_bitmart.matching.core.book import is_unpublished, level_size, next_key
+from paper_bitmart.matching.core.book import count_levels, is_unpublished, level_size, next_key
 from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.fills import report
 from paper_bitmart.matching.core.own_orders import (
@@ -14,6 +14,10 @@ from paper_bitmart.matching.core.own_orders import (
 from paper_bitmart.matching.core.prints import pending_lots
 from paper_bitmart.matching.core.state import (
     CLOCK_OFFSET_NS,
+    N_ACTIVE,
+    N_GUESSES,
+    N_REPORTS,
+    N_TAKEN,
     NO_KEY,
     UNKNOWN_AHEAD,
     key_of,
@@ -21,6 +25,7 @@ from paper_bitmart.matching.core.state import (
 from paper_bitmart.matching.reports import CancelReason, Evidence, MakerTaker, ReportKind
 
 LIMIT, LIMIT_MAKER, IOC, MARKET = 0, 1, 2, 3
+NO_ROOM = -2
 STP_NONE, STP_CANCEL_MAKER, STP_CANCEL_TAKER, STP_CANCEL_BOTH = 0, 1, 2, 3
 FILL, CANCEL, REST = int(ReportKind.FILL), int(ReportKind.CANCEL), int(ReportKind.REST)
 MAKER, TAKER = int(MakerTaker.MAKER), int(MakerTaker.TAKER)
@@ -31,6 +36,30 @@ POST_ONLY, IOC_REST, MARKET_REST, STP = (
     int(CancelReason.MARKET_REST),
     int(CancelReason.STP),
 )
+
+
+@entry_point
+def arrive_if_room(st, order_id, account, side, order_type, price, size, budget, stp, at_ns):
+    """As arrive(); NO_ROOM, with nothing done, when an array must grow first."""
+    if not has_room_for_order(st, account, count_levels(st, 1 - side) + 1):
+        return NO_ROOM
+    return arrive(st, order_id, account, side, order_type, price, size, budget, stp, at_ns)
+
+
+@compiled
+def has_room_for_order(st, account, levels):
+    """Is there room for whatever an order of `account` that crosses up to `levels` levels may need?"""
+    active = st.scalars[N_ACTIVE] + 1
+    own = st.n_own[0] + st.n_own[1] + levels + 1
+    return (
+        st.reports.shape[0] > st.scalars[N_REPORTS] + 3 * active + levels
+        and min(st.own_keys.shape[1], st.own_slots.shape[1], st.touched.shape[0]) > own
+        and min(st.account_stamp.shape[0], st.account_spent.shape[0]) > account + 1
+        and st.orders.shape[0] > active
+        and st.own_levels.shape[0] > own
+        and st.taken.shape[0] > st.scalars[N_TAKEN] + active + levels
+        and st.guesses.shape[0] > st.scalars[N_GUESSES] + own + levels
+    )
 
 
 @entry_point
