@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paper_bitmart import __version__
+from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
 if TYPE_CHECKING:
     from paper_bitmart.backtest.replay import Progress, ReplaySummary
 
-EXIT_DIFFERENT, EXIT_USAGE = 1, 2
+EXIT_USAGE = 2
 INFO_COLUMNS = 150
 """Width of the table that `info` prints."""
 
@@ -35,6 +35,7 @@ journal_app = typer.Typer(
     help="What a state directory has recorded.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(journal_app, name="journal")
+app.command()(cli_session.diff)
 app.add_typer(hummingbot_app, name="hummingbot")
 
 Balances = Annotated[
@@ -156,7 +157,7 @@ def replay(
 
     if session is not None:
         config.check_session_alone(capture, symbols=symbols, orders=orders, state=state)
-        raise typer.Exit(_replay_session(session, out))
+        raise typer.Exit(cli_session.replay_session(session, out))
     capture, symbols, orders, out = config.check_replay_files(capture, symbols, orders, out)
     if resume and state is None:
         raise config.ConfigError("--resume", "needs --state, the directory that the run was started with")
@@ -180,16 +181,6 @@ def replay(
     with _progress_bar() as show:
         summary = run_replay(options, progress=show)
     _print_summary(summary)
-
-
-def _replay_session(folder: Path, out: Path | None) -> int:
-    _warm_up()
-    from paper_bitmart.backtest.session_replay import replay_session
-
-    verdict = replay_session(folder, out=out)
-    for line in verdict.lines():
-        typer.echo(line)
-    return 0 if verdict.is_identical else EXIT_DIFFERENT
 
 
 @app.command()

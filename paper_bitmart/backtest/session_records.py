@@ -19,7 +19,7 @@ import msgspec
 
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.calls import AnyCall
-from paper_bitmart.exchange.events import Event
+from paper_bitmart.exchange.events import AnyEvent, Event
 from paper_bitmart.exchange.recording_json import RecordDecoder, encode_record
 from paper_bitmart.exchange.venue import CancelResult
 
@@ -84,6 +84,10 @@ class CancelTold(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     account: str
     success_ids: list[str]
     fail_ids: list[str]
+
+
+AnyOutcome = AnyEvent | Refused | CancelTold
+OUTCOMES: RecordDecoder[AnyOutcome] = RecordDecoder(AnyOutcome)
 
 
 def state_name(number: int) -> str:
