@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (versions.HummingbotNotFound, versions.UnknownHummingbot) as error:
         sys.stderr.write(f"error: {error}\n")
         return EXIT_REFUSED
+    _warm_up()
     hook.install()
     if options.path is not None:
         return _run_checkout(found.folder)
@@ -39,6 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     client.keep_in(options.folder or Path("hummingbot_files"), found.folder)
     return client.run(options.password)
+
+
+def _warm_up() -> None:
+    """Compile before the client shows, whose commands give up after 30 seconds."""
+    from paper_bitmart.matching.warmup import warm_up
+
+    def say(text: str) -> None:
+        sys.stderr.write(text + "\n")
+
+    warm_up(say)
 
 
 def _run_checkout(folder: Path) -> int:

@@ -23,11 +23,14 @@ Checkout = Annotated[
 def enable(path: Checkout = None) -> None:
     """Add the connector to the Hummingbot of this Python environment; Hummingbot's files stay as they are."""
     from paper_bitmart.connector.hummingbot import enabling, versions
+    from paper_bitmart.matching.warmup import warm_up
 
     try:
         found = enabling.enable(path)
     except (versions.HummingbotNotFound, versions.UnknownHummingbot, enabling.EnablingError) as error:
         _refuse(error)
+    # Now, because Hummingbot's commands give up after 30 seconds, which compiling may take.
+    warm_up(lambda text: typer.echo(text, err=True))
     typer.echo(f"enabled for Hummingbot {found.release} in {found.folder}")
     typer.echo("In Hummingbot, type: connect bitmart_paper_trade")
 

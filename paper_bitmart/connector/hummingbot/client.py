@@ -43,8 +43,9 @@ def keep_in(folder: Path, package_root: Path) -> None:
 
 def run(password: str | None) -> int:
     """Log in, show the client, return when the user leaves; 1 after a wrong password."""
-    from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger
+    from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
     from hummingbot.client.config.config_helpers import load_client_config_map_from_file
+    from hummingbot.client.config.security import Security
     from hummingbot.client.ui import login_prompt
     from hummingbot.client.ui.style import load_style
 
@@ -55,6 +56,8 @@ def run(password: str | None) -> int:
         secrets = login_prompt(ETHKeyFileSecretManger, style=load_style(client_config))
     else:
         secrets = ETHKeyFileSecretManger(password)
+        if Security.new_password_required():
+            store_password_verification(secrets)
     if not secrets:
         return 1
     return loop.run_until_complete(_show(client_config, secrets))
