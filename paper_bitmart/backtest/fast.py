@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from paper_bitmart.backtest import fast_desk, fast_loop
 from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT
@@ -25,7 +24,7 @@ from paper_bitmart.backtest.recorder import (
     ORDERS_DTYPE,
 )
 from paper_bitmart.backtest.results import Results
-from paper_bitmart.backtest.step_matcher import StepMatcher
+from paper_bitmart.backtest.step_matcher import StepMatcher, lean
 from paper_bitmart.backtest.strategy import WAKE_EVERY_NS
 from paper_bitmart.backtest.tape import NEVER_NS, Data, Tape, TapeError, open_data
 from paper_bitmart.bitmart.decimals import ATOMS
@@ -42,7 +41,7 @@ class TooManyOrders(RuntimeError):
     """A compiled strategy has more orders open, or commands in flight, than its desk holds."""
 
 
-@njit(_nrt=False)
+@lean
 def hear_nothing(desk, book, memory, ticket, what, price, lots):  # type: ignore[no-untyped-def]
     """`on_news` of a strategy that reads what it needs from its desk."""
 

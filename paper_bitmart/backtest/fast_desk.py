@@ -11,9 +11,8 @@ A ticket is a row of `desk.tickets`: price, size, filled, side, state, as far as
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from paper_bitmart.backtest.step_matcher import read_level
+from paper_bitmart.backtest.step_matcher import lean, read_level
 from paper_bitmart.matching.core.state import NO_KEY
 
 LIMIT, LIMIT_MAKER, IOC = 0, 1, 2
@@ -128,49 +127,49 @@ def new_desk() -> FastDesk:
     )
 
 
-@njit(_nrt=False)
+@lean
 def best_bid(book):  # type: ignore[no-untyped-def]
     """Ticks; 0 when there is none."""
     return 0 if book.best[0] == NO_KEY else book.best[0]
 
 
-@njit(_nrt=False)
+@lean
 def best_ask(book):  # type: ignore[no-untyped-def]
     """Ticks; 0 when there is none."""
     return 0 if book.best[1] == NO_KEY else -book.best[1]
 
 
-@njit(_nrt=False)
+@lean
 def lots_at(book, side, price):  # type: ignore[no-untyped-def]
     """Displayed lots of a level."""
     return read_level(book, side, price)
 
 
-@njit(_nrt=False)
+@lean
 def now_ns(desk):  # type: ignore[no-untyped-def]
     """The client's time, ns since 1970."""
     return desk.scalars[NOW_NS]
 
 
-@njit(_nrt=False)
+@lean
 def position(desk):  # type: ignore[no-untyped-def]
     """Lots bought less lots sold, as far as the client has heard."""
     return desk.scalars[POSITION]
 
 
-@njit(_nrt=False)
+@lean
 def open_orders(desk):  # type: ignore[no-untyped-def]
     """How many tickets are not closed."""
     return desk.scalars[N_OPEN]
 
 
-@njit(_nrt=False)
+@lean
 def open_order(desk, k):  # type: ignore[no-untyped-def]
     """The k-th open ticket, oldest first; 0 <= k < open_orders(desk)."""
     return desk.open[k]
 
 
-@njit(_nrt=False)
+@lean
 def send(desk, side, price, lots, kind):  # type: ignore[no-untyped-def]
     """Send an order; returns its ticket, or -1 when there are too many, which ends the run with an error."""
     s = desk.scalars
@@ -192,7 +191,7 @@ def send(desk, side, price, lots, kind):  # type: ignore[no-untyped-def]
     return ticket
 
 
-@njit(_nrt=False)
+@lean
 def cancel(desk, ticket):  # type: ignore[no-untyped-def]
     """Ask for a cancel; nothing is sent for a closed ticket or one that is being cancelled."""
     s = desk.scalars
@@ -206,14 +205,14 @@ def cancel(desk, ticket):  # type: ignore[no-untyped-def]
     _put(desk, CANCEL, ticket, s[CANCEL_NS])
 
 
-@njit(_nrt=False)
+@lean
 def cancel_all(desk):  # type: ignore[no-untyped-def]
     """`cancel` for every open ticket."""
     for k in range(desk.scalars[N_OPEN]):
         cancel(desk, desk.open[k])
 
 
-@njit(_nrt=False)
+@lean
 def _put(desk, what, ticket, delay_ns):  # type: ignore[no-untyped-def]
     """First in, first out: a later command arrives at the same instant at the earliest."""
     s = desk.scalars

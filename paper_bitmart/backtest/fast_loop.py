@@ -4,7 +4,6 @@ At equal times: market, commands, news, wake-ups. Returns to Python only for the
 """
 
 import numpy as np
-from numba import njit
 
 from paper_bitmart.backtest.fast_desk import (
     ACCEPTED,
@@ -38,7 +37,7 @@ from paper_bitmart.backtest.fast_desk import (
     WAKE_EVERY_NS,
     WAKE_NS,
 )
-from paper_bitmart.backtest.step_matcher import apply_until_report
+from paper_bitmart.backtest.step_matcher import apply_until_report, lean
 from paper_bitmart.matching.core import arrivals, own_orders
 from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.core.state import (
@@ -57,7 +56,7 @@ DONE, NEED_CHUNK, NEED_ROOM, NEED_LOG, TOO_MUCH = 0, 1, 2, 3, 4
 FILL, CANCEL_BY_SYSTEM, REST = 1, 2, 3
 
 
-@njit(_nrt=False)
+@lean
 def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  # type: ignore[no-untyped-def]
     """Play `events[start:]` with the strategy up to `end_ns`; returns (next event, why it stopped).
 
@@ -114,7 +113,7 @@ def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  
             return i, DONE
 
 
-@njit(_nrt=False)
+@lean
 def has_place_room(st, desk):  # type: ignore[no-untyped-def]
     """Is there room in the core for the next command, should it be an order?"""
     s = desk.scalars
@@ -138,7 +137,7 @@ def has_place_room(st, desk):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(_nrt=False)
+@lean
 def execute(st, desk):  # type: ignore[no-untyped-def]
     """The next command meets the venue."""
     s = desk.scalars
@@ -160,7 +159,7 @@ def execute(st, desk):  # type: ignore[no-untyped-def]
         s[N_REFUSED] += 1
 
 
-@njit(_nrt=False)
+@lean
 def place(st, desk, ticket, at_ns):  # type: ignore[no-untyped-def]
     """Check an order as the venue does (funds are ample here), match it, and tell what became of it."""
     s = desk.scalars
@@ -196,7 +195,7 @@ def place(st, desk, ticket, at_ns):  # type: ignore[no-untyped-def]
     read_reports(st, desk)
 
 
-@njit(_nrt=False)
+@lean
 def read_reports(st, desk):  # type: ignore[no-untyped-def]
     """Log what the core did to orders, and send word of it."""
     for k in range(st.scalars[N_REPORTS]):
@@ -233,7 +232,7 @@ def read_reports(st, desk):  # type: ignore[no-untyped-def]
     st.scalars[N_REPORTS] = 0
 
 
-@njit(_nrt=False)
+@lean
 def find_ticket(desk, order_id):  # type: ignore[no-untyped-def]
     """The ticket of an order that lives at the venue: it is open for the client too, who hears later."""
     for k in range(desk.scalars[N_OPEN]):
@@ -243,7 +242,7 @@ def find_ticket(desk, order_id):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(_nrt=False)
+@lean
 def add_log(desk, what, at_ns, order_id):  # type: ignore[no-untyped-def]
     """A new line of the log; the caller fills in what its kind needs."""
     s = desk.scalars
@@ -256,7 +255,7 @@ def add_log(desk, what, at_ns, order_id):  # type: ignore[no-untyped-def]
     return row
 
 
-@njit(_nrt=False)
+@lean
 def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyped-def]
     """Send news to the client; they arrive in the order in which they were sent."""
     s = desk.scalars
@@ -271,7 +270,7 @@ def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyp
     s[IN_TAIL] += 1
 
 
-@njit(_nrt=False)
+@lean
 def take_news(desk):  # type: ignore[no-untyped-def]
     """The next news reach the client. Returns (ticket or -1, what, ticks, lots)."""
     s = desk.scalars
@@ -292,7 +291,7 @@ def take_news(desk):  # type: ignore[no-untyped-def]
     return ticket, np.int64(news["what"]), news["price"], news["lots"]
 
 
-@njit(_nrt=False)
+@lean
 def drop_open(desk, ticket):  # type: ignore[no-untyped-def]
     """Take a ticket off the open ones, keeping their order."""
     s = desk.scalars
@@ -305,7 +304,7 @@ def drop_open(desk, ticket):  # type: ignore[no-untyped-def]
         s[N_OPEN] -= 1
 
 
-@njit(_nrt=False)
+@lean
 def free_ticket(desk, ticket):  # type: ignore[no-untyped-def]
     """A closed ticket may be used again once its last news were heard."""
     row = desk.tickets[ticket]

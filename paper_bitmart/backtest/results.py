@@ -139,7 +139,7 @@ class Results:
 
     def to_pandas(self, what: str) -> Any:
         """`columns` as a pandas.DataFrame. Raises ImportError without pandas."""
-        import pandas  # type: ignore[import-untyped, unused-ignore]
+        import pandas
 
         return pandas.DataFrame(self.columns(what))
 

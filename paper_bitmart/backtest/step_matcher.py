@@ -27,6 +27,13 @@ def cached(function: Callable[..., Any]) -> Callable[..., Any]:
     return dispatcher
 
 
+def lean(function: Callable[..., Any]) -> Callable[..., Any]:
+    """njit for functions that allocate nothing: numba need not count references to the State's arrays."""
+    settings: dict[str, Any] = {"_nrt": False}
+    compiled: Callable[..., Any] = njit(**settings)(function)
+    return compiled
+
+
 @cached
 def apply_until_report(st, events, start, until_ns):  # type: ignore[no-untyped-def]
     """As `loop.apply_events`, and it also stops after the events of the first receive time with a report."""
