@@ -22,6 +22,7 @@ SECOND_NS = 10**9
 KEEPALIVE_NS = 10 * SECOND_NS
 NETWORK_NS = 20 * MS
 LATE_NS = 3 * SECOND_NS
+NEVER_NS = 2**63
 EPOCHS = 40
 VERSIONS_PER_EPOCH = 100_000
 INCREASE100, DEPTH50 = "spot/depth/increase100", "spot/depth50"
@@ -138,7 +139,7 @@ class FaultyVenue:
         due = [self._moves_ns[symbol] for symbol in self.markets if symbol not in self.gone]
         due += [ns + KEEPALIVE_NS for symbol, ns in self._said_ns.items() if symbol not in self.gone]
         due += [span.start_ns for span in self._once]
-        return min(due)
+        return min(due, default=NEVER_NS)
 
     def step(self, at_ns):
         """Let the market go on until `at_ns`."""
