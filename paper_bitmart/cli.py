@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paper_bitmart import __version__, cli_session
+from paper_bitmart.cli_backtest import backtest, convert
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
@@ -207,26 +208,6 @@ def info(
 
 
 @app.command()
-def convert(
-    capture: Annotated[Path, typer.Argument(help="A raw capture.")],
-    out: Annotated[Path, typer.Argument(help="The converted file, .npz.")],
-    symbols: Annotated[Path, typer.Option(help="Rules: a symbols/details reply of BitMart, as a file.")],
-) -> None:
-    """Convert a capture to events, so that later replays start at once."""
-    from paper_bitmart.config import ConfigError
-    from paper_bitmart.feed.convert import load_capture
-    from paper_bitmart.feed.event_file import save_events
-
-    if out.suffix != ".npz":
-        raise ConfigError("OUT", f"must end in .npz, not {out.name!r}")
-    market = load_capture(capture, symbols)
-    save_events(out, market.events)
-    for symbol, events in market.events.items():
-        typer.echo(f"{symbol}: {len(events):,} events", err=True)
-    _print_report(market.report)
-
-
-@app.command()
 def serve(
     source: Annotated[str, typer.Option("--source", "--feed", help="demo, or a capture FILE.")] = "demo",
     symbols: Symbols = None,
@@ -291,6 +272,8 @@ def serve(
 
 
 app.command()(record)
+app.command()(convert)
+app.command()(backtest)
 
 
 @journal_app.command("export")

@@ -1,10 +1,15 @@
 """Which exceptions are a user's mistake or disk, and how they are told: one line that names the place."""
 
 USER_ERRORS = frozenset({
+    "paper_bitmart.backtest.foreign.ForeignDataError",
+    "paper_bitmart.backtest.history.HistoryError",
     "paper_bitmart.backtest.replay_orders.OrdersError",
     "paper_bitmart.backtest.replay_out.OutMismatch",
     "paper_bitmart.backtest.replay_position.ResumeError",
     "paper_bitmart.backtest.session_facts.SessionError",
+    "paper_bitmart.backtest.report.ReportError",
+    "paper_bitmart.backtest.strategy_file.StrategyFileError",
+    "paper_bitmart.backtest.tape.TapeError",
     "paper_bitmart.bitmart.errors.BitmartError",
     "paper_bitmart.bitmart.rate_limits.RateConfigError",
     "paper_bitmart.bitmart.rules.RulesError",

@@ -56,7 +56,7 @@ def test_version(run):
     assert run("--version") == (0, f"paper-bitmart {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["connect", "replay", "info", "convert", "serve", "journal"])
+@pytest.mark.parametrize("command", ["connect", "replay", "backtest", "info", "convert", "serve", "journal"])
 def test_every_command_has_help(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
@@ -120,7 +120,8 @@ def test_a_converted_capture_replays_the_same(run, files, tmp_path):
     run(*replay_arguments(files))
     whole = files.out.read_bytes()
     code, _, err = run("convert", files.capture, tmp_path / "c.npz", "--symbols", files.symbols)
-    assert (code, err) == (0, "BTC_USDT: 11 events\n")
+    assert code == 0
+    assert err.startswith("BTC_USDT: 11 events in ")
     files.capture = tmp_path / "c.npz"
     run(*replay_arguments(files))
     assert files.out.read_bytes() == whole
@@ -304,7 +305,7 @@ def test_a_bad_option_of_replay_is_told_in_one_line(run, files, more, message):
         (("serve", "--book", "none"), "--book: must be one of market, merged"),
         (("info", "nothing"), "nothing: No such file or directory"),
         (("journal", "export", "nothing", "out"), "nothing/journal.sqlite: does not exist"),
-        (("convert", "nothing", "out.csv", "--symbols", "s"), "OUT: must end in .npz"),
+        (("convert", "nothing", "out.npz", "--symbols", "s"), "nothing: No such file or directory"),
     ],
 )
 def test_other_mistakes_are_told_in_one_line(run, arguments, message):

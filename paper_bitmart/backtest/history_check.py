@@ -83,7 +83,7 @@ def check_history(history: History | Path | str) -> HistoryReport:
     Cost: about 20 M events/s; memory of one chunk.
     """
     opened = history if isinstance(history, History) else History(history)
-    return check_events(opened.chunks(), f"{opened.symbol} in {opened.path.name}")
+    return check_events(opened.chunks(), opened.symbol)
 
 
 def check_events(chunks: Iterable[np.ndarray], name: str) -> HistoryReport:

@@ -25,7 +25,7 @@ from paper_bitmart.backtest.history_check import HistoryReport, check_history
 from paper_bitmart.backtest.history_hftbacktest import read_hftbacktest
 from paper_bitmart.backtest.history_tardis import TardisFiles
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.feed.convert import load_capture
+from paper_bitmart.feed.convert import CaptureReport, load_capture
 from paper_bitmart.feed.event_file import load_events
 
 
@@ -41,11 +41,12 @@ class Form(StrEnum):
 
 @dataclass(slots=True)
 class Converted:
-    """Histories written, what their check found, and what the reader has to say."""
+    """Histories written, what their check found, and what the readers have to say."""
 
     histories: list[History] = field(default_factory=list)
     reports: list[HistoryReport] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    captures: list[CaptureReport] = field(default_factory=list)
 
 
 def form_of(path: Path) -> Form:
@@ -95,7 +96,7 @@ def convert(
     for path, form in forms.items():
         if form is Form.TARDIS_TRADES:
             continue
-        for one, chunks in _read(path, form, rules, symbol, trades, done.notes):
+        for one, chunks in _read(path, form, rules, symbol, trades, done):
             added = catalogue.add(one, chunks, packed=packed, source=f"{form} {path.name}")
             if added is None:
                 done.notes.append(f"{path}: no events of {one.symbol}")
@@ -111,7 +112,7 @@ def _read(
     rules: Mapping[str, SymbolRules],
     symbol: str | None,
     trades: list[Path],
-    notes: list[str],
+    done: Converted,
 ) -> Iterator[tuple[SymbolRules, Iterator[np.ndarray]]]:
     """Symbols of a source with their events."""
     if form is Form.HISTORY:
@@ -121,7 +122,7 @@ def _read(
         market = load_capture(path, rules, None if symbol is None else [symbol])
         for name, events in market.events.items():
             yield market.rules[name], iter([events])
-        notes.extend([f"{path}: {market.report.truncated}"] if market.report.truncated else [])
+        done.captures.append(market.report)
     elif form is Form.EVENTS:
         for name, events in load_events(path).items():
             yield _rules_of(path, rules, name), iter([events])
@@ -134,7 +135,7 @@ def _read(
         else:
             recording = BinanceRecording(path, one)
             yield one, recording.chunks()
-            notes.extend(f"{path}: {line}" for line in recording.report.lines_for_people())
+            done.notes.extend(f"{path}: {line}" for line in recording.report.lines_for_people())
 
 
 def _rules_of(path: Path, rules: Mapping[str, SymbolRules], symbol: str | None) -> SymbolRules:

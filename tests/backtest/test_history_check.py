@@ -86,5 +86,5 @@ def test_the_demo_market_is_clean(tmp_path):
     assert report.counts == {}
     assert (report.events, report.trades, report.unsynced_ns) == (23_835, 1_835, 0)
     assert report.lines() == [
-        "ETH_USDT in eth: 23,835 events in 1,184 messages, 1,835 trades, 59.9 s, 0.0 s of it not live"
+        "ETH_USDT: 23,835 events in 1,184 messages, 1,835 trades, 59.9 s, 0.0 s of it not live"
     ]

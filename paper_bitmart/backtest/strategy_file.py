@@ -1,0 +1,74 @@
+"""A strategy named on a command line: `FILE.py:NAME`, with arguments `name=value`.
+
+StrategyFileError    the text, the file or the name, and why it cannot be used
+"""
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paper_bitmart.backtest.strategy import Strategy
+
+
+class StrategyFileError(ValueError):
+    """A strategy cannot be loaded; the text names the place."""
+
+
+def load_strategy(spec: str, arguments: Mapping[str, Any] | None = None) -> Strategy:
+    """Run FILE.py and make the strategy NAME: a class, or a function that returns one.
+
+    Raises:
+        StrategyFileError: not FILE.py:NAME, no such file or name, something else than a strategy, or
+            `arguments` that it does not take. Else whatever the file raises.
+    """
+    file, colon, name = spec.rpartition(":")
+    path = Path(file)
+    if not colon or path.suffix != ".py" or not name.isidentifier():
+        raise StrategyFileError(f"{spec}: must read FILE.py:NAME")
+    if not path.is_file():
+        raise StrategyFileError(f"{file}: there is no such file")
+    make = getattr(_module(path), name, None)
+    if not callable(make):
+        raise StrategyFileError(f"{file}: defines no {name}")
+    try:
+        strategy = make(**(arguments or {}))
+    except TypeError as error:
+        raise StrategyFileError(f"{spec}: {error}") from error
+    if not isinstance(strategy, Strategy):
+        raise StrategyFileError(f"{spec}: is no Strategy but {type(strategy).__name__}")
+    return strategy
+
+
+def parse_arguments(texts: Sequence[str]) -> dict[str, Any]:
+    """`lots=100` ... by name; values are Python literals, or else text.
+
+    Raises:
+        StrategyFileError: not NAME=VALUE, or a name twice.
+    """
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise StrategyFileError(f"{text}: must read NAME=VALUE")
+        if name in arguments:
+            raise StrategyFileError(f"{name}: is given twice")
+        try:
+            arguments[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[name] = value
+    return arguments
+
+
+def _module(path: Path) -> Any:
+    """The file as a module; known to pickle, so that a checkpoint finds its classes again."""
+    name = f"strategy_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
