@@ -1,5 +1,6 @@
 """What `connect` takes, and what it says of an argument that it cannot take."""
 
+import asyncio
 import doctest
 import subprocess
 import sys
@@ -12,7 +13,11 @@ import paper_bitmart
 from paper_bitmart import connect
 from paper_bitmart.connector.exchange import connect as module
 from paper_bitmart.connector.exchange.connect import ConnectError
+from paper_bitmart.connector.exchange.vocabulary import OrderType
+from paper_bitmart.connector.hummingbot.embedded import EmbeddedExchange
+from paper_bitmart.connector.hummingbot.settings import PaperSettings
 from paper_bitmart.connector.paper_exchange import UnknownPair
+from paper_bitmart.feed.live.registry import open_source
 from paper_bitmart.feed.sources import CaptureSource
 
 
@@ -22,6 +27,8 @@ from paper_bitmart.feed.sources import CaptureSource
         ({"connector": "binance"}, "connector: must be bitmart_paper_trade, not 'binance'"),
         ({"speed": 0}, "speed: must be above 0"),
         ({"source": "nowhere.jsonl"}, "source: there is no capture file 'nowhere.jsonl'"),
+        ({"source": "binance", "speed": 2}, "speed: binance is live and runs at speed 1, not 2"),
+        ({"source": "ccxt:okx", "speed": None}, "speed: ccxt:okx is live"),
         ({"symbols": "x.json"}, "symbols: this source brings its own rules"),
         ({"trading_pairs": ["BTC"]}, "trading_pairs: 'BTC' does not read BASE-QUOTE"),
         ({"balances": {"USDT": 0.1}}, r"balances\['USDT'\]: must be a Decimal, int or text, not the float"),
@@ -64,6 +71,29 @@ async def test_a_source_of_ones_own_follows_the_connectors_clock(tmp_path):
         await exchange.sleep(10)
         assert exchange.ready
         assert exchange.get_price("BTC-USDT", True) == Decimal("100.02")
+
+
+async def test_a_live_market_is_followed():
+    """BitMart's protocol over real sockets, from another paper exchange in another thread."""
+    venue = EmbeddedExchange(PaperSettings(), None)
+    venue.start()
+
+    def source(clock):
+        urls = {"rest_url": venue.url, "ws_url": f"{venue.ws_url}/api?protocol=1.1"}
+        return open_source("bitmart", ["BTC_USDT"], clock=clock, **urls)
+
+    try:
+        async with connect(source=source, balances={"USDT": 1_000}) as exchange:
+            assert exchange.ready
+            order_id = exchange.buy(
+                "BTC-USDT", Decimal("0.001"), OrderType.LIMIT, exchange.get_price("BTC-USDT", True) + 100
+            )
+            order = exchange.in_flight_orders[order_id]
+            async with asyncio.timeout(20):
+                await order.wait_until_completely_filled()
+            assert exchange.get_balance("BTC") == Decimal("0.001")
+    finally:
+        venue.stop()
 
 
 async def test_a_running_clock_needs_no_stepping(tmp_path):

@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from paper_bitmart.bitmart.topics import symbol_of
 from paper_bitmart.connector.exchange.connector import NAME, BitmartPaperTrade
 from paper_bitmart.connector.paper_exchange import OpenSource, PaperOptions, open_exchange
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.feed.live.registry import DEMO, RULES_NAMES, is_live, open_source
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
-
-DEMO = "demo"
-RULES_FILES = ("symbols_details.json", "symbols.json")
-"""Looked for beside a capture that is given without its symbols file."""
 
 
 class ConnectError(ValueError):
@@ -45,8 +43,9 @@ def connect(
         trading_pairs: such as ["BTC-USDT"]; None offers all of the market.
         balances: first deposit of a new account, by currency; None: 10,000 of every quote and 1 of every
             base currency. An account that `state` already has keeps what it owns.
-        source: "demo", the bundled recording of BTC-USDT and ETH-USDT, looped; the path of a capture; or a
-            function that takes the clock and returns a `feed.sources.Source`.
+        source: "demo", the bundled recording of BTC-USDT and ETH-USDT, looped; the path of a capture; a live
+            market (bitmart, binance, ccxt:NAME; docs/live.md), asked for its rules before this returns; or
+            a function that takes the clock and returns a `feed.sources.Source`.
         symbols: the capture's symbols/details file; None looks for one beside it.
         speed: market seconds per real second; None: a simulated clock that moves only while the connector
             waits (`sleep`, `cancel_all`, ...), at full speed, and equal programs have equal outcomes.
@@ -60,6 +59,7 @@ def connect(
         ConnectError: an argument breaks its rule.
         UnknownPair: a trading pair that the market does not have.
         CaptureError, RulesError, OSError: the market's files.
+        SourceError: a live market that does not answer, or lacks a pair.
         JournalError: the state directory cannot be used.
 
     >>> async def main():
@@ -73,14 +73,17 @@ def connect(
         raise ConnectError("connector", f"must be {NAME}, not {connector!r}")
     if speed is not None and not speed > 0:
         raise ConnectError("speed", f"must be above 0, or None for a simulated clock, not {speed!r}")
-    capture, rules = market_files(source, symbols)
+    wanted = None if trading_pairs is None else [_symbol(pair) for pair in trading_pairs]
+    market = find_market(source, symbols, wanted)
+    if speed != 1 and isinstance(source, str) and is_live(source):
+        raise ConnectError("speed", f"{source} is live and runs at speed 1, not {speed}")
     options = PaperOptions(
-        capture=capture,
-        symbols=rules,
-        source=source if callable(source) else None,
+        capture=market.capture,
+        symbols=market.symbols,
+        source=market.opener,
         loop=loop,
         speed=speed,
-        pairs=None if trading_pairs is None else [_symbol(pair) for pair in trading_pairs],
+        pairs=wanted,
         balances=None if balances is None else {asset: _amount(asset, balances[asset]) for asset in balances},
         state=None if state is None else Path(state),
         queue_model=queue_model,
@@ -90,24 +93,42 @@ def connect(
     return BitmartPaperTrade(open_exchange(options))
 
 
-def market_files(
-    source: str | Path | OpenSource, symbols: Path | str | None
-) -> tuple[Path | None, Path | None]:
-    """Capture and symbols file; None for both when the source brings its own rules."""
-    if callable(source) or source == DEMO:
-        if symbols is not None:
-            raise ConnectError("symbols", "this source brings its own rules")
-        return None, None
+class Market(NamedTuple):
+    """Where a market comes from, as `PaperOptions` takes it: a capture and its rules, an opener, or demo."""
+
+    capture: Path | None = None
+    symbols: Path | None = None
+    opener: OpenSource | None = None
+
+
+def find_market(
+    source: str | Path | OpenSource, symbols: Path | str | None, pairs: Sequence[str] | None = None
+) -> Market:
+    """What `connect` calls `source` and `symbols`; a live venue is not asked yet.
+
+    Raises:
+        ConnectError: no such source or file, or rules for a source that brings its own.
+    """
+    if symbols is not None and (callable(source) or source == DEMO):
+        raise ConnectError("symbols", "this source brings its own rules")
+    if callable(source):
+        return Market(opener=source)
+    if source == DEMO:
+        return Market()
+    if is_live(str(source)):
+        rules = None if symbols is None else Path(symbols)
+        return Market(opener=lambda clock: open_source(str(source), pairs, rules, clock))
     capture = Path(source)
     if not capture.is_file():
         raise ConnectError(
-            "source", f"there is no capture file {str(source)!r}; the bundled market is {DEMO!r}"
+            "source",
+            f"there is no capture file {str(source)!r}; else it is demo, bitmart, binance or ccxt:NAME",
         )
     if symbols is not None:
-        return capture, Path(symbols)
-    for name in RULES_FILES:
+        return Market(capture, Path(symbols))
+    for name in RULES_NAMES:
         if (beside := capture.with_name(name)).is_file():
-            return capture, beside
+            return Market(capture, beside)
     raise ConnectError("symbols", f"is needed for {source}: the symbols/details file of its market")
 
 

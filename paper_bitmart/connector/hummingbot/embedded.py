@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from paper_bitmart.bitmart.decimals import from_atoms
-from paper_bitmart.connector.exchange.connect import market_files
+from paper_bitmart.connector.exchange.connect import find_market
 from paper_bitmart.connector.hummingbot.settings import PaperSettings
 from paper_bitmart.connector.paper_exchange import ACCOUNT, PaperExchange, PaperOptions, open_exchange
 from paper_bitmart.server.app import Server, create_app
@@ -104,7 +104,8 @@ class EmbeddedExchange:
         """Run; returns once the API answers. A second call changes nothing.
 
         Raises:
-            CaptureError, RulesError, ConnectError, JournalError, OSError: the market or the state directory.
+            CaptureError, RulesError, ConnectError, SourceError, OSError: the market.
+            JournalError: the state directory.
         """
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
@@ -170,9 +171,16 @@ class EmbeddedExchange:
             self.url = self.ws_url = ""
 
     async def _open(self, running: AsyncExitStack) -> None:
-        capture, symbols = market_files(self._settings.source, self._settings.symbols or None)
+        market = find_market(self._settings.source, self._settings.symbols or None)
         self._paper = paper = open_exchange(
-            PaperOptions(capture=capture, symbols=symbols, loop=True, state=self._state, balances={})
+            PaperOptions(
+                capture=market.capture,
+                symbols=market.symbols,
+                source=market.opener,
+                loop=True,
+                state=self._state,
+                balances={},
+            )
         )
         running.push_async_callback(paper.session.close)
         await paper.start()

@@ -25,7 +25,8 @@ class PaperSettings:
     """Where the paper exchange is, or what it plays.
 
     Attributes:
-        source: of an exchange in this process: "demo", or the path of a capture, played in a loop.
+        source: of an exchange in this process: "demo", the path of a capture, played in a loop, or a live
+            market: bitmart, binance, ccxt:NAME.
         symbols: the capture's symbols/details file; empty looks beside it.
         state: directory of the journal, so that balances and orders outlive the process; empty: Hummingbot's
             data folder; "memory" keeps nothing.
