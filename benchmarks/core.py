@@ -40,7 +40,7 @@ from benchmarks.common import (
 )
 from benchmarks.market import DEMO, DEMO_RULES, Market, load_market, rival_events
 from benchmarks.quoting import quote, roomy_state
-from paper_bitmart.matching.matcher import Matcher
+from paper_bitmart.matching.matcher import WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, LOG, QueueModel
 
 RIVAL_VERSION = "2.4.4"
@@ -48,7 +48,6 @@ STEP_NS, LATENCY_NS, SIZE_LOTS = 100_000_000, 10_000_000, 100
 OWN_ORDERS = (0, 1, 100, 10_000)
 BACKENDS = ("hashmap", "roivec")
 LIMIT_MAKER = 1
-WINDOW_TICKS = int((Matcher.__init__.__kwdefaults__ or {})["window_ticks"])
 
 
 def follow_book(market: Market, window_ticks: int, own_orders: int = 0) -> float:

@@ -13,7 +13,7 @@ from paper_bitmart.matching.core import loop
 from paper_bitmart.matching.core.book import level_size, next_key
 from paper_bitmart.matching.core.compiled import SOURCES_STAMP
 from paper_bitmart.matching.core.state import N_ACTIVE, N_REPORTS, NO_KEY, key_of, with_aligned_records
-from paper_bitmart.matching.matcher import MAX_NS, Matcher
+from paper_bitmart.matching.matcher import MAX_NS, WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 
@@ -131,7 +131,7 @@ class StepMatchers:
     """Makes `StepMatcher`s; arguments as `CoreMatchers`."""
 
     queue_model: QueueModel = DEFAULT_MODEL
-    window_ticks: int = 8192
+    window_ticks: int = WINDOW_TICKS
     published_levels: int = 100
 
     def __call__(self) -> StepMatcher:

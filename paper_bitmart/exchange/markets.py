@@ -10,7 +10,7 @@ import numpy as np
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.checks import SymbolLimits
 from paper_bitmart.feed.events import FeedState, Kind
-from paper_bitmart.matching.matcher import Matcher
+from paper_bitmart.matching.matcher import WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 
@@ -62,7 +62,7 @@ class CoreMatchers:
     """Makes matchers with other settings than the core's defaults; see `Matcher` for their meaning."""
 
     queue_model: QueueModel = DEFAULT_MODEL
-    window_ticks: int = 8192
+    window_ticks: int = WINDOW_TICKS
     published_levels: int = 100
 
     def __call__(self) -> Matcher:

@@ -137,11 +137,12 @@ def count_levels(st, side):
 def is_unpublished(st, side, key):
     """Is a price beyond the worst level of a full published window, where the source says nothing?"""
     published = st.scalars[PUBLISHED_LEVELS]
+    # Cheapest first: most orders join a level that is shown.
     return (
-        published > 0
-        and key < worst_key(st, side)
+        level_size(st, side, abs(key)) == 0
+        and published > 0
         and count_levels(st, side) >= published
-        and level_size(st, side, abs(key)) == 0
+        and key < worst_key(st, side)
     )
 
 
