@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import sys
-import time
 
 import pytest
 from venue.binance_venue import BinanceVenue
@@ -47,10 +46,12 @@ class Recording:
 
     async def until(self, text, limit_s=60):
         async with asyncio.timeout(limit_s):
-            while not (self.said and text in self.said[-1]):
+            while True:
                 line = await self.process.stderr.readline()
                 assert line, self.said
                 self.said.append(line.decode().strip())
+                if text in self.said[-1]:
+                    return
 
     async def end(self, number):
         self.process.send_signal(number)
@@ -65,24 +66,19 @@ def bitmart_venue():
     return SocketVenue(faulty, clock.now_ns)
 
 
-def depth_times_ms(path):
-    """`ms_t` of every update in a capture."""
-    rows = (json.loads(raw.payload) for raw in CaptureReader(path))
-    return [row["data"][0]["ms_t"] for row in rows if row.get("table") == "spot/depth/increase100"]
-
-
 async def test_killed_it_loses_less_than_a_second_and_the_next_recorder_goes_on(tmp_path):
     venue = bitmart_venue()
     async with venue.serving():
         first = await Recording.started("bitmart", venue, tmp_path)
         await first.until("books: 2 live")
-        await first.until("lines")
-        await asyncio.sleep(1.5)
-        killed_ms = time.time_ns() // MS
+        for _ in range(2):
+            await first.until("lines")
         assert await first.end(signal.SIGKILL) == -signal.SIGKILL
         [path] = tmp_path.glob("market-*.jsonl.zst")
-        # A second between flushes, and what the shared machine takes to schedule both processes.
-        assert killed_ms - depth_times_ms(path)[-1] < 2_500
+        # What was counted a second before the last report, by the recorder's own clock, is on disk.
+        progress = [line for line in first.said if " lines (" in line]
+        counted_before = int(progress[-2].partition(" ")[0].replace(",", ""))
+        assert sum(1 for _ in CaptureReader(path)) >= counted_before > 0
         market = load_capture(path, load_rules(tmp_path / "symbols_details.json"))
         assert set(market.events) == set(SYMBOLS)
         path.write_bytes(path.read_bytes() + b"\x28\xb5\x2f\xfdtorn")
