@@ -23,7 +23,10 @@ def run(monkeypatch, capsys, tmp_path):
     [
         (["--source", "demo"], "error: demo is a recording already; record bitmart, binance or ccxt:NAME"),
         (["--source", "ccxt"], "error: source ccxt needs the name of an exchange, e.g. ccxt:kraken"),
-        (["--source", "binance", "--fsync", "always"], "error: --fsync: must be one of never, rotate, second"),
+        (
+            ["--source", "binance", "--fsync", "always"],
+            "error: --fsync: must be one of never, rotate, second",
+        ),
         (["--source", "binance", "--pairs", "BTC"], "error: --pairs: 'BTC' does not read BASE-QUOTE"),
     ],
 )
