@@ -7,7 +7,7 @@ them: `find_key`, then the limiter, then `check_signature`, then (the body is pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 
 from paper_bitmart.bitmart import signing
@@ -19,6 +19,7 @@ from paper_bitmart.bitmart.codes import (
 )
 from paper_bitmart.bitmart.errors import BitmartError, refusal
 from paper_bitmart.server.keys import ApiKey, KeyStore, Permission
+from paper_bitmart.server.now import Now
 
 KEY_HEADER = "X-BM-KEY"
 SIGN_HEADER = "X-BM-SIGN"
@@ -102,26 +103,23 @@ def check_signature(key: ApiKey, headers: Mapping[str, str], body: bytes) -> int
     return int(timestamp)
 
 
-def check_window(
-    timestamp_ms: int, clocks_ns: Iterable[int], window: Window, recv_window: object = None
-) -> None:
-    """Check that the call is recent by at least one of the clocks.
+def check_window(timestamp_ms: int, now: Now, window: Window, recv_window: object = None) -> None:
+    """Check that the call is recent.
 
     Args:
-        clocks_ns: the times that count as "now": the wall clock's, and a replay's own when it keeps one.
+        now: the server's clocks.
         recv_window: the body's `recvWindow`, None when absent; only looked at under Window.RECV_WINDOW.
 
     Raises:
         BitmartError: 30007 in the wording of the rule that is broken.
     """
-    now_ms = [clock_ns // 1_000_000 for clock_ns in clocks_ns]
     if window is Window.MINUTE:
-        if not any(abs(now - timestamp_ms) <= MINUTE_MS for now in now_ms):
+        if not now.is_recent(timestamp_ms, past_ms=MINUTE_MS, future_ms=MINUTE_MS):
             raise refusal(30007, field=TIMESTAMP_HEADER, value=timestamp_ms)
         return
     width_ms = _read_recv_window(recv_window)
     usable_ms = width_ms if width_ms and 0 < width_ms <= RECV_WINDOW_MS_MAX else RECV_WINDOW_MS_DEFAULT
-    if not any(timestamp_ms < now + FUTURE_MS_MAX and now - timestamp_ms <= usable_ms for now in now_ms):
+    if not now.is_recent(timestamp_ms, past_ms=usable_ms, future_ms=FUTURE_MS_MAX - 1):
         raise refusal(30007, field=TIMESTAMP_HEADER, value=timestamp_ms, message=OUTSIDE_RECV_WINDOW)
     if width_ms is None:
         raise _recv_window_refusal(RECV_WINDOW_NOT_LONG, recv_window)

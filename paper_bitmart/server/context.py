@@ -10,7 +10,8 @@ from paper_bitmart.exchange.clock import Clock
 from paper_bitmart.server.book_view import BookView
 from paper_bitmart.server.faults import Faults
 from paper_bitmart.server.keys import KeyStore
-from paper_bitmart.server.settings import ClockMode, ServerSettings
+from paper_bitmart.server.now import Now
+from paper_bitmart.server.settings import ServerSettings
 from paper_bitmart.server.traces import Traces
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class ServerContext:
 
     Attributes:
         session: source, venue and market views; its clock is the market's.
-        wall: the clock by which keys expire, requests are limited and timestamps are judged.
+        wall: the clock by which keys expire and requests are limited.
     """
 
     session: Session
@@ -47,15 +48,9 @@ class ServerContext:
         return symbol in self.session.views
 
     def market_ns(self) -> int:
-        """Now by the market's clock, ns since 1970."""
+        """Now by the exchange's clock, which every outgoing time is on; ns since 1970."""
         return self.session.clock.now_ns()
 
-    def clocks_ns(self) -> tuple[int, ...]:
-        """The times that a client's timestamp may be close to (protocol reference 2.3)."""
-        if self.settings.clock is ClockMode.RECORDED:
-            return self.wall.now_ns(), self.market_ns()
-        return (self.wall.now_ns(),)
-
-    def server_time_ns(self) -> int:
-        """What `/system/time` tells: the market's clock when a replay keeps the recording's times."""
-        return self.market_ns() if self.settings.clock is ClockMode.RECORDED else self.wall.now_ns()
+    def now(self) -> Now:
+        """The moment that a client's timestamp is judged by."""
+        return Now(self.wall.now_ns(), self.market_ns(), self.settings.clock)

@@ -141,7 +141,7 @@ class Gate:
             # The window check comes first, and recvWindow is inside the body (protocol reference 2.4).
             unreadable = error
         recv_window = (values or {}).get("recvWindow") if endpoint.window is Window.RECV_WINDOW else None
-        auth.check_window(timestamp_ms, self._context.clocks_ns(), endpoint.window, recv_window)
+        auth.check_window(timestamp_ms, self._context.now(), endpoint.window, recv_window)
         if unreadable is not None:
             raise unreadable
         return Params(values or {})

@@ -37,7 +37,7 @@ WORKING, COMPLETED = "1", "2"
 
 async def system_time(call: Call) -> ServerTime:
     """GET /system/time."""
-    return ServerTime(server_time=call.context.server_time_ns() // NS_PER_MS)
+    return ServerTime(server_time=call.context.market_ns() // NS_PER_MS)
 
 
 async def system_service(call: Call) -> Services:
@@ -45,7 +45,7 @@ async def system_service(call: Call) -> Services:
     venue = call.context.venue
     tradable = [symbol for symbol, rules in venue.rules.items() if rules.is_tradable]
     is_live = all(venue.feed_state(symbol) is FeedState.LIVE for symbol in tradable)
-    now_ms = call.context.server_time_ns() // NS_PER_MS
+    now_ms = call.context.market_ns() // NS_PER_MS
     # Nobody knows when a feed comes back; an hour from now keeps a client's eta in the future.
     start_ms, end_ms = (now_ms - HOUR_MS, now_ms) if is_live else (now_ms, now_ms + HOUR_MS)
     spot = Service(

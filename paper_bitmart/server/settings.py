@@ -32,11 +32,12 @@ class BookMode(StrEnum):
 
 
 class ClockMode(StrEnum):
-    """Which clock a client's timestamps are judged by."""
+    """Which times a replay tells; a client's timestamps are judged by Now."""
 
     WALL = "wall"
+    """The recording starts now; its clock goes on from there at the replay's speed, also when it loops."""
     RECORDED = "recorded"
-    """The replay keeps the recording's own times: a timestamp may match that clock or the wall's."""
+    """The recording keeps its own times."""
 
 
 @dataclass(frozen=True, slots=True)

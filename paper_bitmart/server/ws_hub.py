@@ -22,7 +22,8 @@ from paper_bitmart.exchange.events import Event
 from paper_bitmart.server.book_view import BookView
 from paper_bitmart.server.faults import Faults
 from paper_bitmart.server.keys import KeyStore
-from paper_bitmart.server.settings import ClockMode, ServerSettings
+from paper_bitmart.server.now import Now
+from paper_bitmart.server.settings import ServerSettings
 from paper_bitmart.server.ws_connection import CLOSE_WAIT_S, WsConnection
 from paper_bitmart.server.ws_limits import PRIVATE_LIMITS, PUBLIC_LIMITS, AddressGate, WsLimits
 from paper_bitmart.server.ws_login import check_login
@@ -161,7 +162,7 @@ class WsHub:
             symbols=self._session.views,
             limits=limits,
             opened_ns=self._wall.now_ns(),
-            login=lambda args, _: check_login(args, self._keys.find, self._clocks_ns(), address),
+            login=lambda args, _: check_login(args, self._keys.find, self._now(), address),
             any_topic=self._settings.lenient_topics,
         )
         self._opened_total += 1
@@ -189,11 +190,9 @@ class WsHub:
             for topic in connection.protocol.topics.values():
                 self.unsubscribe(connection, topic)
 
-    def _clocks_ns(self) -> Sequence[int]:
-        """The times that a login's timestamp may be close to (protocol reference 2.3)."""
-        if self._settings.clock is ClockMode.RECORDED:
-            return self._wall.now_ns(), self._session.clock.now_ns()
-        return (self._wall.now_ns(),)
+    def _now(self) -> Now:
+        """The moment that a login's timestamp is judged by."""
+        return Now(self._wall.now_ns(), self._session.clock.now_ns(), self._settings.clock)
 
     def _on_market(self, symbol: str, events: np.ndarray) -> None:
         with self._closing_all_on_error():

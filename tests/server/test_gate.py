@@ -89,14 +89,16 @@ async def test_json_content_types_are_taken(content_type):
         assert (await exchange.request("POST", CANCEL_ALL, headers=headers, data=b"{}")).code == 1000
 
 
-async def test_a_replay_on_its_own_clock_accepts_both_times():
-    async with serving(ServerSettings(clock=ClockMode.RECORDED, rate_limits="off")) as exchange:
+@pytest.mark.parametrize(("mode", "between"), [(ClockMode.RECORDED, 30007), (ClockMode.WALL, 1000)])
+async def test_a_call_may_be_signed_by_the_walls_time_or_the_exchanges(mode, between):
+    async with serving(ServerSettings(clock=mode, rate_limits="off")) as exchange:
         exchange.wall.advance(10**18)
-        for timestamp in (START_MS, exchange.wall.now_ns() // 10**6):
+        wall_ms = exchange.wall.now_ns() // 10**6
+        for timestamp in (START_MS, wall_ms):
             assert (await exchange.post(CANCEL_ALL, timestamp=timestamp)).code == 1000
-    async with serving() as exchange:
-        exchange.wall.advance(10**18)
-        assert (await exchange.post(CANCEL_ALL, timestamp=START_MS)).code == 30007
+        assert (await exchange.post(CANCEL_ALL, timestamp=(START_MS + wall_ms) // 2)).code == between
+        for timestamp in (START_MS - 5_001, wall_ms + 1_000):
+            assert (await exchange.post(CANCEL_ALL, timestamp=timestamp)).code == 30007
 
 
 async def test_an_unexpected_failure_is_59002_and_logged_without_secrets(monkeypatch, caplog):

@@ -49,13 +49,13 @@ async def test_each_public_endpoint_answers_in_its_declared_form(path, params, k
         assert b'": ' not in reply.body, "Hummingbot searches the raw text for compact JSON"
 
 
-async def test_the_time_is_the_walls_and_a_recorded_clocks_own_when_asked():
-    async with serving() as exchange:
-        exchange.wall.advance(7_000 * MS)
-        assert (await exchange.get("/system/time")).data == {"server_time": START_MS + 7_000}
-    async with serving(ServerSettings(clock=ClockMode.RECORDED)) as exchange:
+@pytest.mark.parametrize("mode", ClockMode)
+async def test_the_time_is_the_exchanges_as_all_outgoing_times_are(mode):
+    async with serving(ServerSettings(clock=mode)) as exchange:
         exchange.wall.advance(7_000 * MS)
         assert (await exchange.get("/system/time")).data == {"server_time": START_MS}
+        exchange.session.clock.advance(9_000 * MS)
+        assert (await exchange.get("/system/time")).data == {"server_time": START_MS + 9_000}
 
 
 async def test_spot_is_fine_only_while_every_tradable_symbol_is_live():

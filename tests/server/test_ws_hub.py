@@ -146,12 +146,14 @@ async def test_intervals_follow_the_market_at_ten_times_the_speed_and_rest_while
         assert (await client.hear())[1]["data"][0]["version"] == version + 2
 
 
-@pytest.mark.parametrize(("mode", "code"), [(ClockMode.RECORDED, None), (ClockMode.WALL, "91022")])
-async def test_a_login_by_the_recordings_time_is_taken_when_the_replay_keeps_it(mode, code):
+@pytest.mark.parametrize(("late_ms", "code"), [(0, None), (-60_000, None), (-60_001, "91022")])
+@pytest.mark.parametrize("mode", ClockMode)
+async def test_a_login_may_be_signed_by_the_exchanges_time(mode, late_ms, code):
     async with serving(settings=ServerSettings(clock=mode)) as server:
         server.wall.advance(86_400_000 * MS)
         client = await server.connect("/user")
-        await client.say("login", *login_args(KEY.access_key, KEY.secret, KEY.memo, str(START_NS // MS)))
+        signed_ms = str(START_NS // MS + late_ms)
+        await client.say("login", *login_args(KEY.access_key, KEY.secret, KEY.memo, signed_ms))
         assert (await client.hear())[1].get("errorCode") == code
 
 
