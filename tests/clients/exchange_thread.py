@@ -58,6 +58,7 @@ class ExchangeThread:
         self.keys = KeyStore()
 
     def __enter__(self):
+        warm_up(print)  # here, because a first compilation outlasts the patience with a call
         self._thread.start()
         self.call(self._start())
         return self
@@ -172,7 +173,6 @@ class ExchangeThread:
         self._clock = PlaybackClock(wall.now_ns(), paused=True)
         source = demo_source(clock=self._clock)
         self.session = Session(source, Venue(source.rules), self._clock)
-        warm_up(print)
         await self._running.enter_async_context(self.session)
         self._clock.seek(self._clock.now_ns() + WARM_UP_S * S)
         while any(self.venue.feed_state(symbol) is not FeedState.LIVE for symbol in source.rules):

@@ -21,7 +21,10 @@ def alone(name):
 
 
 def run_or_skip(command, what, *, timeout_s, **options):
-    """Run an installation step; the test is skipped with the tool's own words when it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, **options)
+    """Run an installation step; when it fails or hangs the test is skipped with the reason."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, **options)
+    except subprocess.TimeoutExpired:  # a registry out of reach may not answer at all
+        pytest.skip(f"{what}: {command[0]} was not done after {timeout_s} s")
     if done.returncode:
         pytest.skip(f"{what}: {done.stderr.strip()[-300:]}")
