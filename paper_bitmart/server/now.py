@@ -1,4 +1,4 @@
-"""One moment by both clocks of a server: the wall's, and the market's, which a replay may speed up or stop."""
+"""One moment by both clocks of a server: the wall's, and the market's, which a replay may hurry or stop."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
