@@ -10,6 +10,8 @@ ORDER_ID_FIRST = 100_000_000_000_000_001
 """Room for 4 * 10^17 orders before the trade ids begin."""
 TRADE_ID_FIRST = 500_000_000_000_000_001
 
+ORDER_ID_DIGITS = 18
+NO_ORDER_ID = -1
 CLIENT_ORDER_ID_LENGTH_MAX = 32
 _LETTERS_AND_DIGITS = re.compile(r"[0-9A-Za-z]+")
 
@@ -23,9 +25,16 @@ class Counter:
         self.next_id = next_id
 
     def take(self) -> int:
+        """The next number; each is given once."""
         taken = self.next_id
         self.next_id += 1
         return taken
+
+
+def order_number(text: str) -> int:
+    """The order id in a client's text, of any length; `NO_ORDER_ID`, which no order has, when it is none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= ORDER_ID_DIGITS
+    return int(text) if is_number else NO_ORDER_ID
 
 
 def client_order_id_fault(text: str) -> int:

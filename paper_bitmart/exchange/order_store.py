@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from paper_bitmart.bitmart.enums import OrderState
+from paper_bitmart.exchange.identifiers import order_number
 from paper_bitmart.exchange.orders import Fill, Order
 from paper_bitmart.exchange.settings import VenueSettings
 
@@ -111,8 +112,8 @@ class OrderStore:
     def _id_of_client_id(self, account: str, client_order_id: str) -> int | None:
         own = self._accounts[account].ids_by_client_id.get(client_order_id)
         # An order without a client id answers to its order id.
-        if own is None and client_order_id.isascii() and client_order_id.isdigit():
-            order = self._orders.get(int(client_order_id))
+        if own is None:
+            order = self._orders.get(order_number(client_order_id))
             if order is not None and order.client_order_id == client_order_id:
                 return order.order_id
         return own

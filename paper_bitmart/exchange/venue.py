@@ -25,6 +25,7 @@ from paper_bitmart.exchange.events import (
 )
 from paper_bitmart.exchange.fees import FeeRates
 from paper_bitmart.exchange.holds import market_buy_budget
+from paper_bitmart.exchange.identifiers import order_number
 from paper_bitmart.exchange.lifecycle import VenueInconsistent
 from paper_bitmart.exchange.markets import CoreMatchers, MarketBatch, MatcherFactory, Occurrence
 from paper_bitmart.exchange.orders import NewOrder, Order
@@ -279,7 +280,7 @@ class Venue(Queries):
         if count > BATCH_MAX:
             raise refusal(50033, field="orderIds", limit=BATCH_MAX, value=count)
         self._parts.advance_command_time(at_ns)
-        wanted = [(text, self._parts.store.find(account, _order_number(text), None)) for text in order_ids]
+        wanted = [(text, self._parts.store.find(account, order_number(text), None)) for text in order_ids]
         wanted += [(text, self._parts.store.find(account, None, text)) for text in client_order_ids]
         result = CancelResult([], [], [])
         for text, found in wanted:
@@ -482,8 +483,3 @@ class Venue(Queries):
     def _deposit(self, account: str, asset: str, amount_atoms: int, at_ns: int) -> None:
         self._parts.ledger.deposit(account, asset, amount_atoms)
         self._parts.life.balance_changed(account, asset, BalanceReason.DEPOSIT, at_ns)
-
-
-def _order_number(text: str) -> int:
-    """The order id in a client's text; -1, which no order has, when it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1

@@ -35,6 +35,12 @@ def test_an_order_is_found_by_either_id(bench):
     assert missing(bench, order_id=1) == 50005
 
 
+@pytest.mark.parametrize("text", ["9" * 18, "9" * 5000, "٣" * 18, "-1"])
+def test_a_number_of_any_length_that_names_no_order_is_told_as_such(bench, text):
+    assert missing(bench, client_order_id=text) == 50005
+    assert bench.venue.cancel_orders(ALICE, order_ids=[text], at_ns=bench.tick()).fail_ids == [text]
+
+
 def test_query_state_restricts_to_open_or_finished(bench):
     alive = bench.order(bench.place("buy", "limit", price="99", size="1"))
     done = bench.order(bench.place("buy", "ioc", price="100.01", size="1"))
