@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from paper_bitmart.bitmart.errors import BitmartError
+from paper_bitmart.bitmart.errors import BitmartError, refusal
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector import shell_words as words
 from paper_bitmart.connector.paper_exchange import PaperExchange, UnknownPair
@@ -18,6 +18,7 @@ from paper_bitmart.connector.shell_lines import (
 )
 from paper_bitmart.connector.shell_why import why
 from paper_bitmart.exchange.events import Event, FeedChanged, OrderAccepted, OrderCanceled, OrderFilled
+from paper_bitmart.exchange.identifiers import NO_ORDER_ID, ORDER_ID_DIGITS, order_number
 from paper_bitmart.exchange.orders import Order
 from paper_bitmart.feed.events import FeedState
 
@@ -130,9 +131,10 @@ class Shell:
 
     def _order_book(self, pair: str, levels: str = str(BOOK_LEVELS)) -> str:
         symbol = self._symbol(pair)
-        count = int(read_number(levels, "LEVELS"))
-        if not 1 <= count <= BOOK_LEVELS_MAX:
+        wanted = read_number(levels, "LEVELS")
+        if not 1 <= wanted <= BOOK_LEVELS_MAX or wanted % 1:
             raise LineError(f"LEVELS: 1 to {BOOK_LEVELS_MAX}, not {levels}")
+        count = int(wanted)
         rules, view = self.exchange.rules[symbol], self.exchange.session.views[symbol]
         bids, asks = view.depth(count)
 
@@ -234,7 +236,8 @@ class Shell:
         for symbol in exchange.rules:
             open_count = len(exchange.venue.open_orders(exchange.account, symbol))
             state = exchange.venue.feed_state(symbol).name.lower()
-            lines.append(f"        {trading_pair_of(symbol)}: {state}, {open_count} open orders")
+            orders = "order" if open_count == 1 else "orders"
+            lines.append(f"        {trading_pair_of(symbol)}: {state}, {open_count} open {orders}")
         if session.failure is not None:
             lines.append(f"failed  {session.failure}")
         elif session.storage_failed:
@@ -271,14 +274,18 @@ class Shell:
         """An order by its number (#3 or 3), its 18-digit id, or the id that the user gave it.
 
         Raises:
-            BitmartError: 50005 there is none.
+            BitmartError: 50005 there is none; it names the order as the user did.
         """
         venue, account = self.exchange.venue, self.exchange.account
         digits = name.removeprefix("#")
-        if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-            return venue.order(account, client_order_id=name)
-        order_id = int(digits) if len(digits) == 18 else words.order_id_of(int(digits))
-        return venue.order(account, order_id=order_id)
+        number = order_number(digits)
+        try:
+            if number == NO_ORDER_ID:
+                return venue.order(account, client_order_id=name)
+            is_order_id = len(digits) == ORDER_ID_DIGITS
+            return venue.order(account, order_id=number if is_order_id else words.order_id_of(number))
+        except BitmartError as error:
+            raise refusal(error.code, field="order", value=name) from error
 
     # --- what happens ---
 

@@ -16,7 +16,6 @@ from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector import shell_words as words
 from paper_bitmart.connector.paper_exchange import PaperExchange, PaperOptions, open_exchange
 from paper_bitmart.connector.shell import Shell
-from paper_bitmart.connector.shell_lines import USAGES
 from paper_bitmart.feed.events import FeedState
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -114,15 +113,16 @@ async def _lines(stdin: TextIO) -> AsyncIterator[str]:
 async def interact(shell: Shell, exchange: PaperExchange) -> None:
     """Prompt, complete and execute lines until exit or Ctrl-D; Ctrl-C drops the line or ends a wait."""
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import NestedCompleter
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
     from prompt_toolkit.patch_stdout import patch_stdout
+
+    from paper_bitmart.connector.shell_completion import LineCompleter, next_words
 
     state = exchange.options.state
     history: History = InMemoryHistory() if state is None else FileHistory(str(state / HISTORY_NAME))
     session: PromptSession[str] = PromptSession(
         history=history,
-        completer=NestedCompleter.from_nested_dict(completions(exchange)),
+        completer=LineCompleter(lambda: next_words(exchange)),
         complete_while_typing=False,
         bottom_toolbar=lambda: toolbar(exchange),
         refresh_interval=TOOLBAR_REFRESH_S,
@@ -152,21 +152,6 @@ async def until_interrupted(command: Coroutine[Any, Any, None]) -> bool:
         return False
     task.result()
     return True
-
-
-def completions(exchange: PaperExchange) -> dict[str, object]:
-    """Words that may follow each other, for the line editor."""
-    types = dict.fromkeys(("limit", "limit_maker", "ioc", "market"))
-    pairs = [trading_pair_of(symbol) for symbol in exchange.rules]
-    with_pair = dict.fromkeys(pairs)
-    special: dict[str, object] = {
-        "buy": dict.fromkeys(pairs, types),
-        "sell": dict.fromkeys(pairs, types),
-        "orders": with_pair | {"all": None},
-        "help": dict.fromkeys(USAGES),
-        **dict.fromkeys(("order_book", "ticker", "trades", "cancel_all"), with_pair),
-    }
-    return {name: special.get(name) for name in USAGES}
 
 
 def toolbar(exchange: PaperExchange) -> str:

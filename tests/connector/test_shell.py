@@ -60,8 +60,8 @@ async def test_the_order_book_shows_levels_best_in_the_middle_and_own_orders(pap
         (["buy BTC-USDT limit 100 100"], "refused: needed 10025 USDT, available 1000 USDT, frozen 0 USDT"),
         (["buy BTC-USDT limit 0.01 100"], "refused: 51011 "),
         (["buy BTC-USDT limit 1 99 stp=sometimes"], "refused: 50021 "),
-        (["cancel 7"], "refused: 50005 "),
-        (["why nothing"], "refused: 50005 "),
+        (["cancel 7"], "refused: 50005 Order Id not found (order, was 7)"),
+        (["why nothing"], "refused: 50005 Order Id not found (order, was nothing)"),
     ],
 )
 async def test_what_a_session_ends_with(paper, lines, last):
@@ -76,6 +76,7 @@ async def test_what_a_session_ends_with(paper, lines, last):
         ("sing", "there is no command 'sing'"),
         ("buy BTC-USDT", "usage: buy PAIR"),
         ("buy DOGE-USDT limit 1 1", "DOGE-USDT is not in this market, which has BTC-USDT"),
+        ("order_book BTC-USDT 2.5", "LEVELS: 1 to 50, not 2.5"),
         ("order_book BTC-USDT 1000", "LEVELS: 1 to 50, not 1000"),
         ("ticker nothing", "'nothing' is no trading pair"),
         ("wait forever", "'forever' is no duration"),

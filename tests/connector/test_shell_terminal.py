@@ -6,15 +6,13 @@ import signal
 
 import pytest
 from prompt_toolkit.application import create_app_session
-from prompt_toolkit.completion import CompleteEvent, NestedCompleter
-from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from shell_bench import options
 
 from paper_bitmart.connector.paper_exchange import open_exchange
 from paper_bitmart.connector.shell import Shell
-from paper_bitmart.connector.shell_run import completions, interact, until_interrupted
+from paper_bitmart.connector.shell_run import interact, until_interrupted
 
 CTRL_C, CTRL_D = "\x03", "\x04"
 
@@ -44,21 +42,6 @@ async def typed(paper, keys):
 )
 async def test_keys(tmp_path, keys, said):
     assert await typed(options(tmp_path), keys) == said
-
-
-@pytest.mark.parametrize(
-    ("typed_so_far", "offered"),
-    [
-        ("trad", {"trades"}),
-        ("buy ", {"BTC-USDT"}),
-        ("sell BTC-USDT limit", {"limit", "limit_maker"}),
-        ("orders ", {"BTC-USDT", "all"}),
-    ],
-)
-def test_tab_completes(tmp_path, typed_so_far, offered):
-    completer = NestedCompleter.from_nested_dict(completions(open_exchange(options(tmp_path))))
-    found = completer.get_completions(Document(typed_so_far), CompleteEvent())
-    assert {one.text for one in found} == offered
 
 
 async def test_the_history_is_kept_in_the_state_directory(tmp_path):
