@@ -52,12 +52,12 @@ async def until(condition):
 class Running:
     """A connector from the connector manager on Hummingbot's real-time clock; `heard`: (name, order id)."""
 
-    def __init__(self, client_config, pairs=(PAIR,)):
+    def __init__(self, client_config, api_keys=None):
         from hummingbot.core.connector_manager import ConnectorManager
         from hummingbot.core.event.event_forwarder import EventForwarder
         from hummingbot.core.event.events import MarketEvent
 
-        self.connector = ConnectorManager(client_config).create_connector(NAME, list(pairs))
+        self.connector = ConnectorManager(client_config).create_connector(NAME, [PAIR], True, api_keys)
         self.heard, self._forwarders = [], []
         for tag in MarketEvent:
             forwarder = EventForwarder(lambda event, tag=tag: self._hear(tag.name, event))
@@ -86,7 +86,8 @@ class Running:
         await asyncio.gather(self._running, return_exceptions=True)
         self._clock.__exit__(None, None, None)
         await self.connector.stop_network()
-        self.connector.paper_exchange.stop()
+        if hasattr(self.connector.paper_exchange, "stop"):
+            self.connector.paper_exchange.stop()
 
 
 async def probe_listing(client_config):
@@ -245,6 +246,49 @@ async def probe_restart_second(client_config):
         cancelled = [one.success for one in await connector.cancel_all(10)]
         await until(lambda: running.heard)
         return {"open": open_before, "btc": btc, "cancelled": cancelled, "heard": running.heard}
+
+
+async def probe_network(client_config):
+    """The exchange goes down under a resting order, and comes up again at another port."""
+    from hummingbot.core.data_type.common import OrderType
+
+    async with Running(client_config) as running:
+        connector, exchange = running.connector, running.connector.paper_exchange
+        resting = connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT_MAKER, Decimal(50_000))
+        await until(lambda: running.of(resting))
+        before = exchange.url
+        await asyncio.to_thread(exchange.stop)
+        await until(lambda: exchange.url not in ("", before))
+        cancelled = [one.success for one in await connector.cancel_all(10)]
+        await until(lambda: "OrderCancelled" in running.of(resting))
+        # The recording begins anew, so a book of before is no measure of its price.
+        bought = connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT, Decimal(65_000))
+        await until(lambda: "BuyOrderCompleted" in running.of(bought))
+        return {"cancelled": cancelled, "resting": running.of(resting), "bought": running.of(bought)}
+
+
+async def probe_server(client_config):
+    """A connector on a server that somebody else runs."""
+    from hummingbot.core.data_type.common import OrderType
+
+    from paper_bitmart.connector.hummingbot.embedded import EmbeddedExchange, RemoteExchange
+    from paper_bitmart.connector.hummingbot.settings import PaperSettings
+
+    server = EmbeddedExchange(PaperSettings(), None)
+    server.set_balance("USDT", Decimal(500))
+    server.start()
+    key = server.key
+    fields = {"": server.url, "_key": key.access_key, "_secret": key.secret, "_memo": key.memo}
+    settings = {f"{NAME}_server{name}": value for name, value in fields.items()}
+    running = Running(client_config, api_keys=settings)
+    async with running:
+        connector = running.connector
+        bought = connector.buy(PAIR, Decimal("0.001"), OrderType.LIMIT, connector.get_price(PAIR, True) + 50)
+        await until(lambda: "BuyOrderCompleted" in running.of(bought))
+        fills = len(server.paper.venue.fills("default"))
+        is_remote = isinstance(connector.paper_exchange, RemoteExchange)
+    server.stop()
+    return {"bought": running.of(bought), "fills": fills > 0, "is_remote": is_remote}
 
 
 async def probe_interface(client_config):

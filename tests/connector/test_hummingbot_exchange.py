@@ -89,6 +89,19 @@ def test_balances_and_open_orders_outlive_the_process(tmp_path):
     assert second["heard"] == [["OrderCancelled", *first["states"]]]
 
 
+def test_an_exchange_that_went_down_is_up_again_with_its_orders(tmp_path):
+    told = probe("network", tmp_path)
+    assert told["cancelled"] == [True]
+    assert told["resting"] == ["BuyOrderCreated", "OrderCancelled"]
+    assert told["bought"] == ["BuyOrderCreated", "OrderFilled", "BuyOrderCompleted"]
+
+
+def test_a_running_server_can_be_the_venue(tmp_path):
+    told = probe("server", tmp_path)
+    assert told["bought"] == ["BuyOrderCreated", "OrderFilled", "BuyOrderCompleted"]
+    assert (told["fills"], told["is_remote"]) == (True, True)
+
+
 def test_the_example_script_runs_in_the_whole_client_for_a_minute_of_market_time(tmp_path):
     told = probe("script", tmp_path)
     assert told["started"]

@@ -108,8 +108,11 @@ class EmbeddedExchange:
             JournalError: the state directory.
         """
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self.url:
                 return
+            if self._thread is not None:
+                # One that is closing has the journal until its end.
+                self._thread.join(STOP_S_MAX)
             started: Future[None] = Future()
             self._thread = threading.Thread(
                 target=lambda: asyncio.run(self._run(started)), name="bitmart_paper_trade", daemon=True
