@@ -28,6 +28,7 @@ from paper_bitmart.backtest.session_records import (
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.calls import Call
 from paper_bitmart.exchange.markets import MarketBatch
+from paper_bitmart.exchange.recording_json import RecordDecoder
 from paper_bitmart.exchange.state import state_hash
 from paper_bitmart.exchange.venue import Venue
 
@@ -40,7 +41,7 @@ class _Kind(msgspec.Struct):
     type: str
 
 
-_TYPE = msgspec.json.Decoder(_Kind)
+_TYPE: RecordDecoder[_Kind] = RecordDecoder(_Kind)
 
 
 class Difference(NamedTuple):

@@ -44,6 +44,7 @@ LOG = logging.getLogger(__name__)
 
 FLUSH_S = 1.0
 """What a kill -9 may cost at most."""
+LOOK_S = 0.02
 WAITING_MAX = 5_000_000
 """Most market events and records that may wait for the disk: 200 MB."""
 
@@ -130,7 +131,7 @@ class SessionWriter:
             done.set()
 
         self._jobs.put((tell, 0))
-        while not done.wait(self._flush_s) and self._thread.is_alive() and not self.failure:
+        while not done.wait(LOOK_S) and self._thread.is_alive():
             pass
 
     def close(self, venue: Venue | None) -> None:
