@@ -178,7 +178,11 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
 def check_replay_files(
     capture: Path | None, symbols: Path | None, orders: Path | None, out: Path | None
 ) -> tuple[Path, Path, Path, Path]:
-    """The files of a replay. Raises ConfigError naming the first that was not given."""
+    """The files of a replay.
+
+    Raises:
+        ConfigError: one was not given, or OUT is one of the inputs, which it would overwrite.
+    """
     if capture is None:
         raise ConfigError("CAPTURE", NOT_GIVEN)
     if symbols is None:
@@ -187,6 +191,9 @@ def check_replay_files(
         raise ConfigError("--orders", NOT_GIVEN)
     if out is None:
         raise ConfigError("--out", NOT_GIVEN)
+    for option, path in {"CAPTURE": capture, "--symbols": symbols, "--orders": orders}.items():
+        if out.exists() and path.exists() and out.samefile(path):
+            raise ConfigError("--out", f"{out} is the file of {option}; it would be overwritten")
     return capture, symbols, orders, out
 
 

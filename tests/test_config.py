@@ -103,6 +103,19 @@ def test_a_capture_takes_the_rules_beside_it_unless_told_others(tmp_path):
     assert config.check_source(str(capture), tmp_path / "other.json") == tmp_path / "other.json"
 
 
+@pytest.mark.parametrize(("place", "option"), [(0, "CAPTURE"), (1, "--symbols"), (2, "--orders")])
+def test_a_replay_never_writes_over_what_it_reads(tmp_path, place, option):
+    files = [tmp_path / name for name in ("capture.jsonl", "rules.json", "orders.jsonl")]
+    for path in files:
+        path.touch()
+    link = tmp_path / "link"
+    link.symlink_to(files[place])
+    for out in (files[place], link):
+        with pytest.raises(ConfigError, match=f"^--out: .* is the file of {option}"):
+            config.check_replay_files(*files, out)
+    assert config.check_replay_files(*files, tmp_path / "out.jsonl")[3] == tmp_path / "out.jsonl"
+
+
 def test_a_capture_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="there is no capture file 'nothing'"):
         config.check_source("nothing", None)

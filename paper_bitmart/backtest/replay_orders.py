@@ -30,10 +30,14 @@ NULL = msgspec.Raw(b"null")
 
 
 class OrdersError(ValueError):
-    """An ORDERS file cannot be read. Carries `path`, `line` (1-based), `field` ("": the line) and `why`."""
+    """An ORDERS file cannot be read.
+
+    Carries `path`, `line` (1-based; 0: the file as a whole), `field` ("": the line) and `why`.
+    """
 
     def __init__(self, path: Path | str, line: int, field: str, why: str) -> None:
-        super().__init__(f"{path}:{line}" + (f":{field}" if field else "") + f": {why}")
+        place = f"{path}" + (f":{line}" if line else "") + (f":{field}" if field else "")
+        super().__init__(f"{place}: {why}")
         self.path, self.line, self.field, self.why = Path(path), line, field, why
 
 

@@ -28,14 +28,17 @@ INDEX_MARKS_MAX = 65_536
 
 
 class CaptureError(Exception):
-    """A capture file cannot be read as one: says which file, which line and what is wrong there."""
+    """A capture file cannot be read as one: says which file, which line and what is wrong there.
+
+    Line 0 is the file as a whole.
+    """
 
     def __init__(self, path: Path | str, line: int, why: str, field: str = "") -> None:
         self.path = Path(path)
         self.line = line
         self.field = field
         self.why = why
-        place = f"{self.path}:{line}" + (f":{field}" if field else "")
+        place = f"{self.path}" + (f":{line}" if line else "") + (f":{field}" if field else "")
         super().__init__(f"{place}: {why}")
 
 
