@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
-
 from paper_bitmart.backtest.session_writer import SessionWriter
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector.market_time import MarketTime, RunningTime, SteppedTime
 from paper_bitmart.exchange.clock import PlaybackClock, RealClock, SimulatedClock
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
@@ -20,6 +17,7 @@ from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.pairs_only import PairsOnly, UnknownPair
 from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
@@ -33,15 +31,6 @@ READY_STEP_NS = 20_000_000
 
 OpenSource = Callable[[PlaybackClock | SimulatedClock], Source]
 """Makes a source whose events are stamped by the given clock."""
-
-
-class UnknownPair(ValueError):
-    """A pair was asked for that the market does not have. Carries `symbol` and the `known` symbols."""
-
-    def __init__(self, symbol: str, known: list[str]) -> None:
-        pairs = ", ".join(map(trading_pair_of, known))
-        super().__init__(f"{trading_pair_of(symbol)} is not in this market, which has {pairs}")
-        self.symbol, self.known = symbol, known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,30 +65,6 @@ class PaperOptions:
     latency: LatencyProfile | None = None
     fees: FeeRates = DEFAULT_FEES
     record: Path | None = None
-
-
-class PairsOnly:
-    """A source that shows only some symbols of another one."""
-
-    def __init__(self, source: Source, symbols: list[str]) -> None:
-        known = list(source.rules)
-        for symbol in symbols:
-            if symbol not in known:
-                raise UnknownPair(symbol, known)
-        self._source = source
-        self.name, self.start_ns = source.name, source.start_ns
-        self.rules: Mapping[str, SymbolRules] = {
-            symbol: rules for symbol, rules in source.rules.items() if symbol in symbols
-        }
-
-    async def run(self, emit: Callable[[str, np.ndarray], None]) -> None:
-        """As the source, without the batches of other symbols."""
-
-        def emit_wanted(symbol: str, events: np.ndarray) -> None:
-            if symbol in self.rules:
-                emit(symbol, events)
-
-        await self._source.run(emit_wanted)
 
 
 class PaperExchange:
@@ -163,6 +128,7 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
     Raises:
         RulesError, CaptureError, OSError: the market's files.
         UnknownPair: a pair that the market does not have.
+        SourceError: a live market cannot be opened.
         JournalError: the state directory cannot be used.
         SessionError: the folder to record into is not empty.
     """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from paper_bitmart.bitmart.errors import BitmartError, refusal
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector import shell_words as words
-from paper_bitmart.connector.paper_exchange import PaperExchange, UnknownPair
+from paper_bitmart.connector.paper_exchange import PaperExchange
 from paper_bitmart.connector.shell_lines import (
     Line,
     LineError,
@@ -21,6 +21,7 @@ from paper_bitmart.exchange.events import Event, FeedChanged, OrderAccepted, Ord
 from paper_bitmart.exchange.identifiers import NO_ORDER_ID, ORDER_ID_DIGITS, order_number
 from paper_bitmart.exchange.orders import Order
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.pairs_only import UnknownPair
 
 BOOK_LEVELS, BOOK_LEVELS_MAX = 5, 50
 LIST_MAX = 50
@@ -46,7 +47,11 @@ class Shell:
         self._out: set[str] = set()
 
     def listen(self) -> Callable[[], None]:
-        """Say from now on what happens; returns what ends it."""
+        """Say from now on what happens, first of all which markets are not there; returns what ends it."""
+        for symbol in self.exchange.rules:
+            state = self.exchange.venue.feed_state(symbol)
+            if state is not FeedState.LIVE:
+                self._say(self._outage(symbol, state))
         return self.exchange.session.subscribe(self._on_events)
 
     async def execute(self, text: str) -> None:
@@ -310,11 +315,15 @@ class Shell:
 
     def _feed(self, symbol: str, state: FeedState) -> str:
         """Outages and their end; a resync that lasts an instant is not worth a line."""
-        pair = trading_pair_of(symbol)
         if state in OUTAGES:
-            self._out.add(symbol)
-            return f"{pair}: the market is {state.name.lower()}; nothing fills until it is back"
+            return self._outage(symbol, state)
         if state is FeedState.LIVE and symbol in self._out:
             self._out.discard(symbol)
-            return f"{pair}: the market is live again"
+            return f"{trading_pair_of(symbol)}: the market is live again"
         return ""
+
+    def _outage(self, symbol: str, state: FeedState) -> str:
+        self._out.add(symbol)
+        return (
+            f"{trading_pair_of(symbol)}: the market is {state.name.lower()}; nothing fills until it is back"
+        )

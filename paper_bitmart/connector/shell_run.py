@@ -34,20 +34,21 @@ def run_shell(
         0; 1 if the exchange stopped by itself; 2 if a piped line could not be understood.
 
     Raises:
-        RulesError, CaptureError, JournalError, UnknownPair, OSError: see `open_exchange`.
+        RulesError, CaptureError, SourceError, JournalError, UnknownPair, OSError: see `open_exchange`.
     """
-    return asyncio.run(_run(options, connector, stdin or sys.stdin, stdout or sys.stdout))
-
-
-async def _run(options: PaperOptions, connector: str, stdin: TextIO, stdout: TextIO) -> int:
+    # Before there is a loop, whose Ctrl-C would wait until a silent venue's answer is given up.
     exchange = open_exchange(options)
+    return asyncio.run(_run(exchange, connector, stdin or sys.stdin, stdout or sys.stdout))
+
+
+async def _run(exchange: PaperExchange, connector: str, stdin: TextIO, stdout: TextIO) -> int:
     say = _printer(stdout)
     shell = Shell(exchange, say, _printer(sys.stderr))
     try:
         await exchange.start()
-        stop_listening = shell.listen()
         say(f"You are now connected to {connector}")
         say(_welcome(exchange))
+        stop_listening = shell.listen()
         if stdin.isatty() and stdout.isatty():
             await interact(shell, exchange)
         else:
@@ -60,6 +61,11 @@ async def _run(options: PaperOptions, connector: str, stdin: TextIO, stdout: Tex
         sys.stderr.write(f"error: the exchange stopped: {exchange.session.failure}\n")
         return EXIT_FAILED
     return EXIT_USAGE if shell.bad_lines and not stdin.isatty() else EXIT_OK
+
+
+def announce(text: str) -> None:
+    """Say a line that no command asked for; at a terminal it appears above the prompt."""
+    _printer(sys.stdout)(text)
 
 
 def _welcome(exchange: PaperExchange) -> str:

@@ -16,8 +16,8 @@ from paper_bitmart.connector.exchange.connect import ConnectError
 from paper_bitmart.connector.exchange.vocabulary import OrderType
 from paper_bitmart.connector.hummingbot.embedded import EmbeddedExchange
 from paper_bitmart.connector.hummingbot.settings import PaperSettings
-from paper_bitmart.connector.paper_exchange import UnknownPair
 from paper_bitmart.feed.live.registry import open_source
+from paper_bitmart.feed.pairs_only import UnknownPair
 from paper_bitmart.feed.sources import CaptureSource
 
 

@@ -5,10 +5,11 @@ from decimal import Decimal
 import pytest
 from shell_bench import options
 
-from paper_bitmart.connector.paper_exchange import PairsOnly, PaperOptions, UnknownPair, open_exchange
+from paper_bitmart.connector.paper_exchange import PaperOptions, open_exchange
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalLocked
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.pairs_only import UnknownPair
 
 
 async def test_a_new_account_gets_ten_thousand_quote_and_one_base(tmp_path):
@@ -46,19 +47,6 @@ async def test_pairs_leave_out_the_others():
 def test_a_pair_that_the_market_lacks_is_named_with_those_it_has(tmp_path):
     with pytest.raises(UnknownPair, match="DOGE-USDT is not in this market, which has BTC-USDT"):
         open_exchange(options(tmp_path, pairs=["DOGE_USDT"]))
-
-
-async def test_batches_of_other_symbols_are_not_passed_on(tmp_path):
-    class Both:
-        name, start_ns, rules = "both", 0, {"A_B": object(), "C_D": object()}
-
-        async def run(self, emit):
-            emit("A_B", 1)
-            emit("C_D", 2)
-
-    seen = []
-    await PairsOnly(Both(), ["C_D"]).run(lambda symbol, events: seen.append((symbol, events)))
-    assert seen == [("C_D", 2)]
 
 
 def test_a_state_directory_in_use_is_refused_and_left_alone(tmp_path):
