@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.parametrize(("number", "fills"), [(0, 250), (1, 250)])
+@pytest.mark.parametrize(("number", "fills"), [(0, 250), (1, 250), (2, 5)])
 def test_a_program_of_the_page_trades(number, fills, tmp_path, monkeypatch):
     convert([DEMO], tmp_path / "market", load_rules(DEMO_RULES))
     monkeypatch.chdir(tmp_path)
