@@ -1,17 +1,26 @@
-"""A journal as CSV files, for spreadsheets and notebooks. Reads only; a running venue may own it."""
+"""A journal as CSV files, for spreadsheets and notebooks. Reads only; a running venue may own it.
+
+The journal counts in ticks, lots and atoms; people do not. A column of a query that ends in one of these
+units becomes a column of exact decimal text without that ending: `price_ticks` becomes `price`.
+"""
 
 import csv
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from paper_bitmart.bitmart.decimals import decimals_of, format_atoms, format_units
 from paper_bitmart.exchange.journal import JOURNAL_NAME, check_or_create
-from paper_bitmart.exchange.journal_error import JournalError
+from paper_bitmart.exchange.journal_error import JournalCorrupt, JournalError
+from paper_bitmart.matching.reports import Evidence
 
 ORDERS_SQL = """
-SELECT o.order_id, o.client_order_id, o.account, o.symbol, o.side, o.type, o.price_ticks, o.size_lots,
-       o.notional_atoms, o.queue_ahead_lots, o.at_ns AS accepted_ns,
+SELECT o.order_id, o.client_order_id, o.account, o.symbol, o.side, o.type,
+       NULLIF(o.price_ticks, 0) AS price_ticks, NULLIF(o.size_lots, 0) AS size_lots,
+       NULLIF(o.notional_atoms, '0') AS notional_atoms, o.queue_ahead_lots, o.at_ns AS accepted_ns,
        COALESCE(
            c.state,
            (SELECT f.state FROM fills f WHERE f.order_id = o.order_id ORDER BY f.seq DESC LIMIT 1),
@@ -21,6 +30,13 @@ SELECT o.order_id, o.client_order_id, o.account, o.symbol, o.side, o.type, o.pri
        (SELECT COALESCE(SUM(f.size_lots), 0) FROM fills f WHERE f.order_id = o.order_id) AS filled_lots
 FROM orders o LEFT JOIN cancels c ON c.order_id = o.order_id ORDER BY o.seq
 """
+
+
+class Units(NamedTuple):
+    """What a tick and a lot of a symbol are, in quote and base currency."""
+
+    tick: Decimal
+    lot: Decimal
 
 
 class Export(NamedTuple):
@@ -35,8 +51,9 @@ EXPORTS = (
     Export(
         "fills.csv",
         "SELECT trade_id, order_id, account, symbol, side, role, price_ticks, size_lots, notional_atoms, "
-        "fee_atoms, fee_asset, at_ns, exch_ns, evidence, evidence_price_ticks, evidence_lots, "
-        "ahead_before_lots, ahead_after_lots, counter_order_id FROM fills ORDER BY seq",
+        "fee_atoms, fee_asset, at_ns, exch_ns, evidence, NULLIF(evidence_price_ticks, 0) AS "
+        "evidence_price_ticks, NULLIF(evidence_lots, 0) AS evidence_size_lots, ahead_before_lots, "
+        "ahead_after_lots, NULLIF(counter_order_id, 0) AS counter_order_id FROM fills ORDER BY seq",
     ),
     Export(
         "balances.csv",
@@ -50,8 +67,9 @@ EXPORTS = (
 def export_csv(directory: Path | str, out_dir: Path | str) -> dict[str, int]:
     """Write orders, fills, balances, feed states and feed gaps of a journal as CSV (UTF-8, header line).
 
-    Units are the journal's: ticks and lots of the symbol, money in atoms (10^-18), times in ns since
-    1970. A file is replaced only when it is complete.
+    Prices, sizes and money are exact decimal text in quote and base currency, times are ns since 1970; an
+    estimated queue is cut to whole lots. Empty: there is none, or nobody knows. A file is replaced only
+    when it is complete.
 
     Args:
         directory: the state directory; not locked, so a running venue may be exported.
@@ -73,7 +91,8 @@ def export_csv(directory: Path | str, out_dir: Path | str) -> dict[str, int]:
             check_or_create(connection, path)
             # One read transaction: all files show the same moment.
             connection.execute("BEGIN")
-            return {export.name: _write(connection, export, target) for export in EXPORTS}
+            units = _units(connection)
+            return {export.name: _write(connection, export, target, units, path) for export in EXPORTS}
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -82,20 +101,72 @@ def export_csv(directory: Path | str, out_dir: Path | str) -> dict[str, int]:
         raise JournalError(error.filename or target, f"cannot be written: {error.strerror}") from error
 
 
-def _write(connection: sqlite3.Connection, export: Export, target: Path) -> int:
+def _units(connection: sqlite3.Connection) -> dict[str, Units]:
+    """By symbol, as `Journal.bind_rules` stored them."""
+    stored = connection.execute("SELECT symbol, fingerprint FROM symbols")
+    parts = ((symbol, json.loads(fingerprint)) for symbol, fingerprint in stored)
+    return {symbol: Units(Decimal(tick), Decimal(lot)) for symbol, (_, _, tick, lot) in parts}
+
+
+def _write(
+    connection: sqlite3.Connection, export: Export, target: Path, units: Mapping[str, Units], path: Path
+) -> int:
     cursor = connection.execute(export.sql)
-    header = [column[0] for column in cursor.description]
+    columns = [column[0] for column in cursor.description]
     unfinished = target / f"{export.name}.part"
     with open(unfinished, "w", newline="", encoding="utf-8") as file:
-        count = _write_rows(file, header, cursor)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([_split(column)[0] for column in columns])
+        count = 0
+        for count, row in enumerate(_readable(columns, cursor, units, path), 1):  # noqa: B007 - the result
+            writer.writerow(row)
     unfinished.replace(target / export.name)
     return count
 
 
-def _write_rows(file: Any, header: list[str], rows: Iterable[tuple[Any, ...]]) -> int:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007 - the count is the result
-        writer.writerow(row)
-    return count
+def _split(column: str) -> tuple[str, str]:
+    """A column's name for people, and the unit that its name ended in: ticks, lots, atoms or none."""
+    name, _, unit = column.rpartition("_")
+    return (name, unit) if unit in _WRITERS else (column, "")
+
+
+def _readable(
+    columns: list[str], rows: Iterable[tuple[Any, ...]], units: Mapping[str, Units], path: Path
+) -> Iterator[list[Any]]:
+    """The rows in people's units.
+
+    Raises:
+        JournalCorrupt: a row's symbol has no tick and lot in the journal.
+    """
+    writers = [_WRITERS.get(_split(column)[1]) or _NAMED.get(column) for column in columns]
+    symbol_at = columns.index("symbol") if "symbol" in columns else None
+    needs_units = any(_split(column)[1] in ("ticks", "lots") for column in columns)
+    of_symbol = Units(Decimal(1), Decimal(1))
+    for row in rows:
+        if needs_units and symbol_at is not None:
+            if row[symbol_at] not in units:
+                raise JournalCorrupt(path, f"has rows of {row[symbol_at]}, but not its tick and lot")
+            of_symbol = units[row[symbol_at]]
+        yield [
+            value if write is None or value is None else write(value, of_symbol)
+            for write, value in zip(writers, row, strict=True)
+        ]
+
+
+def _price(ticks: int, units: Units) -> str:
+    return format_units(ticks, units.tick, decimals_of(units.tick))
+
+
+def _size(lots: float, units: Units) -> str:
+    """Queues are estimates in parts of a lot; -1.0 is a queue that nobody knows."""
+    return "" if lots < 0 else format_units(int(lots), units.lot, decimals_of(units.lot))
+
+
+def _money(atoms: str, units: Units) -> str:
+    whole, _, decimals = format_atoms(int(atoms), 18).partition(".")
+    decimals = decimals.rstrip("0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+_WRITERS: dict[str, Callable[[Any, Units], str]] = {"ticks": _price, "lots": _size, "atoms": _money}
+_NAMED: dict[str, Callable[[Any, Units], str]] = {"evidence": lambda code, _: Evidence(code).name.lower()}

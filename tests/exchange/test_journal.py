@@ -444,23 +444,39 @@ def read_csv(path):
         return list(csv.DictReader(file))
 
 
-def test_export_writes_every_table_with_its_units(tmp_path):
-    written(tmp_path / "state", LIFE)
+def test_export_writes_every_table_in_quote_and_base_currency(tmp_path):
+    with Journal(tmp_path / "state") as journal:
+        journal.bind_rules(RULES)
+        journal.record(LIFE)
+        journal.commit()
     counts = export_csv(tmp_path / "state", tmp_path / "out")
     assert counts == {"orders.csv": 1, "fills.csv": 1, "balances.csv": 2, "feed.csv": 5, "feed_gaps.csv": 2}
     (order,) = read_csv(tmp_path / "out" / "orders.csv")
-    assert (order["order_id"], order["state"], order["filled_lots"]) == ("11", "partially_canceled", "2")
-    assert (order["cancel_source"], order["queue_ahead_lots"]) == ("user", "7.5")
+    assert (order["order_id"], order["state"], order["cancel_source"]) == ("11", "partially_canceled", "user")
+    assert (order["price"], order["size"], order["filled"]) == ("1.00", "0.00005", "0.00002")
+    assert (order["notional"], order["queue_ahead"]) == ("", "0.00007")
     (fill,) = read_csv(tmp_path / "out" / "fills.csv")
-    assert (fill["notional_atoms"], fill["evidence"], fill["ahead_before_lots"]) == (
-        str(HUGE_ATOMS),
-        "2",
-        "7.0",
+    assert fill["notional"] == "10000000000000000000000.000000000000000007"
+    assert (fill["price"], fill["size"], fill["fee"]) == ("1.00", "0.00002", "0.000000000000000001")
+    assert (fill["evidence"], fill["evidence_price"], fill["evidence_size"]) == (
+        "print_at_price",
+        "1.00",
+        "0.00009",
     )
+    assert (fill["ahead_before"], fill["ahead_after"], fill["counter_order_id"]) == ("0.00007", "0.00000", "")
+    deposit, _ = read_csv(tmp_path / "out" / "balances.csv")
+    assert (deposit["available"], deposit["frozen"]) == ("10000000000000000000000.000000000000000007", "0")
+
+
+def test_export_of_a_symbol_without_tick_and_lot_is_refused(tmp_path):
+    written(tmp_path / "state", LIFE)
+    with pytest.raises(JournalCorrupt, match="has rows of BTC_USDT, but not its tick and lot"):
+        export_csv(tmp_path / "state", tmp_path / "out")
 
 
 def test_export_of_a_journal_in_use_is_allowed(tmp_path):
     with Journal(tmp_path / "state") as journal:
+        journal.bind_rules(RULES)
         journal.record(LIFE)
         journal.commit()
         assert export_csv(tmp_path / "state", tmp_path / "out")["fills.csv"] == 1
