@@ -2,6 +2,8 @@
 
 import io
 import json
+import signal
+import subprocess
 import sys
 
 import msgspec
@@ -123,6 +125,30 @@ def test_connect_records_a_session_that_replays_the_same(run, tmp_path):
     code, _, err = run("connect", "bitmart_paper_trade", *options, stdin="exit\n")
     assert code == 2
     assert "is not empty; a session is recorded into a folder of its own" in err
+
+
+def test_serve_records_a_session_that_replays_the_same(run, tmp_path):
+    program = subprocess.Popen(
+        [sys.executable, "-m", "paper_bitmart", "serve", "--port", "0", "--speed", "20",
+         "--record", str(tmp_path / "session")],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        told = []
+        for line in program.stdout:
+            told.append(line)
+            if line.startswith("ready"):
+                break
+    finally:
+        program.send_signal(signal.SIGTERM)
+        rest = program.stdout.read()
+        assert program.wait() == 0
+        program.stdout.close()
+    assert rest.endswith("stopped\n")
+    assert f"recording  {tmp_path / 'session'}\n" in told
+    code, out, _ = run("replay", "--session", tmp_path / "session")
+    assert (code, out[:19]) == (0, "identical: 0 orders")
+    assert "same state at the end" in out
 
 
 def test_diff_prints_a_table_or_json(run, folder):
