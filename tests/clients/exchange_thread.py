@@ -90,6 +90,11 @@ class ExchangeThread:
         return self._server.ws_url
 
     @property
+    def now_ms(self):
+        """The exchange's clock; it stands still like the market."""
+        return self.read(self._clock.now_ns) // 1_000_000
+
+    @property
     def venue(self):
         return self.session.venue
 
