@@ -60,8 +60,12 @@ def test_the_replay_comes_to_what_the_readme_says(tmp_path):
 
 
 def test_ci_runs_the_readmes_test_command():
-    command = re.search(r"\.venv/bin/(python -m pytest.*)", README.read_text())
-    assert f".ci-venv/bin/{command[1]} " in (ROOT / ".ci" / "run").read_text()
+    install, run = re.search(
+        r"pip install -q (.*) && \.venv/bin/(python -m pytest.*)", README.read_text()
+    ).groups()
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert f" {install}\n" in ci
+    assert f".ci-venv/bin/{run} " in ci
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
