@@ -104,6 +104,15 @@ async def test_a_running_clock_needs_no_stepping(tmp_path):
         assert exchange.current_timestamp >= before_s + 2
 
 
+async def test_a_session_can_be_recorded(tmp_path):
+    files = Files(tmp_path)
+    recorded = tmp_path / "session"
+    async with connect(source=files.capture, symbols=files.symbols, speed=None, record=recorded) as exchange:
+        exchange.buy("BTC-USDT", Decimal(1), OrderType.LIMIT, Decimal("100.02"))
+        await exchange.sleep(1)
+    assert any(path.stat().st_size > 0 for path in recorded.iterdir())
+
+
 async def test_an_account_that_the_state_has_keeps_what_it_owns(tmp_path):
     files = Files(tmp_path)
     settings = {"source": files.capture, "symbols": files.symbols, "speed": None, "state": tmp_path / "state"}

@@ -44,7 +44,7 @@ def test_the_ccxt_market_maker_trades_over_rest(monkeypatch, capsys):
         module = runpy.run_path(str(EXAMPLES / "market_maker_ccxt.py"))
         module["main"].__globals__["REFRESH_S"] = 1
         key = exchange.key
-        module["main"](exchange.url, key.access_key, key.secret, key.memo, 6)
+        module["main"](exchange.url, key.access_key, key.secret, key.memo, 4)
         said = capsys.readouterr().out.splitlines()
         fills = exchange.paper.venue.fills("default")
     finally:

@@ -1,9 +1,10 @@
 """bitmart_paper_trade inside the real Hummingbot 20260922: listed, connected, traded on, closed to others."""
 
+import subprocess
 from decimal import Decimal
 
 import pytest
-from hummingbot_env import probe
+from hummingbot_env import ROOT, hummingbot_python, probe
 
 pytestmark = pytest.mark.clients
 LOOPBACK = ["127.0.0.1"]
@@ -18,6 +19,25 @@ def test_it_is_listed_beside_the_others(tmp_path):
         "pairs_before_connect": [],
         "binance": True,
     }
+
+
+def test_enabling_reaches_a_hummingbot_that_knows_nothing_of_us(tmp_path):
+    """As Python processes the `.pth` file of an environment at its start."""
+    site = tmp_path / "site"
+    site.mkdir()
+    python = [hummingbot_python(), "-c"]
+    ours = f"import sys; sys.path.append({str(ROOT)!r})\n"
+    enable = "from pathlib import Path\nfrom paper_bitmart.connector.hummingbot.enabling import enable\n"
+    listing = (
+        "from hummingbot.client.settings import connectable_exchange_names as names\nprint(sorted(names()))"
+    )
+    subprocess.run([*python, f"{ours}{enable}enable(site=Path({str(site)!r}))"], check=True)
+    start = f"import site; site.addsitedir({str(site)!r})\n"
+    enabled = subprocess.run([*python, ours + start + listing], capture_output=True, text=True, check=True)
+    assert "'bitmart_paper_trade'" in enabled.stdout
+    without = subprocess.run([*python, ours + listing], capture_output=True, text=True, check=True)
+    assert "'bitmart_paper_trade'" not in without.stdout
+    assert "'bitmart'" in without.stdout
 
 
 def test_connect_asks_nothing_also_the_second_time(tmp_path):

@@ -35,6 +35,7 @@ def connect(
     fees: FeeRates = DEFAULT_FEES,
     latency: LatencyProfile | None = None,
     queue_model: QueueModel = DEFAULT_MODEL,
+    record: Path | str | None = None,
 ) -> BitmartPaperTrade:
     """A paper exchange in this process; `async with` starts and stops it.
 
@@ -54,6 +55,7 @@ def connect(
         fees: maker and taker rates.
         latency: of orders, cancels, answers and market data; None: none.
         queue_model: how the queue ahead of an order is estimated.
+        record: folder to record market and orders into, for a replay of the session (docs/sessions.md).
 
     Raises:
         ConnectError: an argument breaks its rule.
@@ -61,6 +63,7 @@ def connect(
         CaptureError, RulesError, OSError: the market's files.
         SourceError: a live market that does not answer, or lacks a pair.
         JournalError: the state directory cannot be used.
+        SessionError: the folder to record into is not empty.
 
     >>> async def main():
     ...     async with connect(trading_pairs=["BTC-USDT"], balances={"USDT": 10_000}, speed=None) as exchange:
@@ -89,6 +92,7 @@ def connect(
         queue_model=queue_model,
         latency=latency,
         fees=fees,
+        record=None if record is None else Path(record),
     )
     return BitmartPaperTrade(open_exchange(options))
 
