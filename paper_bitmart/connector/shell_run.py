@@ -6,6 +6,7 @@ answer, not a mistake.
 """
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -42,7 +43,10 @@ def run_shell(
 
 
 async def _run(exchange: PaperExchange, connector: str, stdin: TextIO, stdout: TextIO) -> int:
-    say = _printer(stdout)
+    def leave() -> None:
+        shell.is_done = True
+
+    say = _printer(stdout, leave)
     shell = Shell(exchange, say, _printer(sys.stderr))
     try:
         await exchange.start()
@@ -73,12 +77,20 @@ def _welcome(exchange: PaperExchange) -> str:
     return f"{pairs} from {exchange.session.source.name}; paper money only. Type help for the commands."
 
 
-def _printer(stream: TextIO) -> Callable[[str], None]:
+def _printer(stream: TextIO, leave: Callable[[], None] = lambda: None) -> Callable[[str], None]:
+    """Prints a text at once; `leave` is called when nobody reads any more (`| head`)."""
+
     def say(text: str) -> None:
         # Looked up each time at the terminal: patch_stdout replaces sys.stdout while a prompt is shown.
         target = sys.stdout if stream is sys.__stdout__ else stream
-        target.write(text + "\n")
-        target.flush()
+        try:
+            target.write(text + "\n")
+            target.flush()
+        except BrokenPipeError:
+            # What is still told, and what Python flushes at its exit, goes nowhere.
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), target.fileno())
+            leave()
 
     return say
 
@@ -90,6 +102,8 @@ async def _piped(shell: Shell, stdin: TextIO, say: Callable[[str], None]) -> Non
     async for text in _lines(stdin):
         if text.strip():
             say(f"{PROMPT}{text.strip()}")
+        if shell.is_done:
+            return
         await shell.execute(text)
         if shell.is_done or shell.exchange.session.failure is not None:
             return

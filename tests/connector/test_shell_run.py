@@ -1,6 +1,7 @@
 """Piped sessions from their first line to their exit code, and the toolbar."""
 
 import io
+import os
 
 import pytest
 from shell_bench import options
@@ -39,6 +40,16 @@ def test_errors_go_to_stderr_and_the_session_goes_on(tmp_path, capsys):
     _, lines = piped(options(tmp_path), "sing", "balance")
     assert capsys.readouterr().err == "error: there is no command 'sing'; help lists them all\n"
     assert lines[-1].startswith("USDT")
+
+
+def test_a_reader_that_goes_away_ends_the_session_quietly(tmp_path, capsys, caplog):
+    reader, writer = os.pipe()
+    os.close(reader)
+    lines = io.StringIO("buy BTC-USDT limit 1 99.99\nbalance\n")
+    with open(writer, "w") as nobody:
+        assert run_shell(options(tmp_path), "bitmart_paper_trade", stdin=lines, stdout=nobody) == 0
+    assert (capsys.readouterr().err, caplog.records) == ("", [])
+    assert lines.read() == "balance\n"
 
 
 async def test_the_toolbar_shows_best_prices_and_open_orders(tmp_path):
