@@ -332,6 +332,22 @@ async def probe_interface(client_config):
     }
 
 
+async def probe_book(client_config):
+    """Hummingbot's order book asked the same questions; book and questions come on standard input."""
+    import numpy as np
+    from hummingbot.core.data_type.order_book import OrderBook
+
+    given = json.load(sys.stdin)
+    book = OrderBook()
+    sides = [np.array([[float(p), float(s), 1.0] for p, s in given[side]]) for side in ("bids", "asks")]
+    book.apply_numpy_snapshot(*sides)
+    answers = []
+    for query, is_buy, asked in given["questions"]:
+        result = getattr(book, query)(is_buy, float(asked))
+        answers.append([str(getattr(result, field)) for field in given["fields"]])
+    return answers
+
+
 async def probe_json(client_config):
     """An order of ours through Hummingbot's JSON and back; ours come on standard input."""
     from hummingbot.core.data_type.in_flight_order import InFlightOrder

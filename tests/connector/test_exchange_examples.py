@@ -33,6 +33,7 @@ def test_the_asyncio_market_maker_trades_for_a_minute_of_market_time():
     assert result.endswith("USDT, fees included")
 
 
+@pytest.mark.clients
 def test_the_ccxt_market_maker_trades_over_rest(monkeypatch, capsys):
     pytest.importorskip("ccxt", reason="ccxt is not installed (extra `clients`)")
     exchange = EmbeddedExchange(PaperSettings(), None)

@@ -6,7 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from exchange_bench import running
 from hummingbot_env import probe
+from small_market import BOOK
 
 from paper_bitmart.connector.exchange import events, vocabulary
 from paper_bitmart.connector.exchange.connector import BitmartPaperTrade
@@ -83,3 +85,35 @@ def test_an_order_passes_through_hummingbots_json(tmp_path):
     )
     theirs = probe("json", tmp_path, given=order.to_json())
     assert InFlightOrder.from_json(theirs).to_json() == order.to_json()
+
+
+QUESTIONS = [
+    (query, is_buy, asked)
+    for query, amounts in {
+        "get_price_for_volume": ("0.5", "1", "1.5", "5", "6", "8"),
+        "get_price_for_quote_volume": ("50", "150", "250", "1000"),
+        "get_vwap_for_volume": ("0.5", "1", "1.5", "5", "6", "8"),
+        "get_quote_volume_for_base_amount": ("0.5", "1", "1.5", "6"),
+        "get_volume_for_price": ("99.98", "99.99", "100.01", "100.02", "100.5"),
+        "get_quote_volume_for_price": ("99.98", "99.99", "100.01", "100.02", "100.5"),
+    }.items()
+    for asked in amounts
+    for is_buy in (True, False)
+]
+FIELDS = ["query_price", "query_volume", "result_price", "result_volume"]
+
+
+async def test_order_book_queries_answer_as_hummingbots_order_book(tmp_path):
+    levels = {
+        "bids": [("100.00", "2"), ("99.99", "5")],
+        "asks": [("100.02", "1"), ("100.03", "4")],
+    }
+    given = levels | {"questions": QUESTIONS, "fields": FIELDS}
+    theirs = probe("book", tmp_path / "hummingbot", given=given)
+    async with running(tmp_path, market=(BOOK,)) as exchange:
+        book = exchange.get_order_book("BTC-USDT")
+        for (query, is_buy, asked), answer in zip(QUESTIONS, theirs, strict=True):
+            result = getattr(book, query)(is_buy, Decimal(asked))
+            ours = [float(getattr(result, field)) for field in FIELDS]
+            expected = [float(number) for number in answer]
+            assert ours == pytest.approx(expected, nan_ok=True), (query, is_buy, asked)
