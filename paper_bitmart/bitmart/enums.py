@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class Side(StrEnum):
+    """Of an order; of a print it is the aggressor's."""
+
     BUY = "buy"
     SELL = "sell"
 
@@ -14,6 +16,8 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
+    """`limit_maker` is post-only; `ioc` takes what is there at its price or better, the rest is cancelled."""
+
     LIMIT = "limit"
     LIMIT_MAKER = "limit_maker"
     IOC = "ioc"
@@ -21,6 +25,8 @@ class OrderType(StrEnum):
 
 
 class OrderState(StrEnum):
+    """Where an order is in its life; the last four are final."""
+
     NEW = "new"
     PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
@@ -30,10 +36,13 @@ class OrderState(StrEnum):
 
     @property
     def is_open(self) -> bool:
+        """Whether the order may still fill."""
         return self in (OrderState.NEW, OrderState.PARTIALLY_FILLED)
 
 
 class CancelSource(StrEnum):
+    """Who cancelled an order; empty while nobody did. `stp`: self-trade prevention."""
+
     NONE = ""
     USER = "user"
     SYSTEM = "system"
@@ -50,5 +59,7 @@ class StpMode(StrEnum):
 
 
 class Role(StrEnum):
+    """Of a fill: `maker` rested, `taker` met what rested. It decides the fee rate."""
+
     MAKER = "maker"
     TAKER = "taker"

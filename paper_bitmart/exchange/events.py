@@ -15,6 +15,8 @@ from paper_bitmart.feed.events import FeedState
 
 
 class BalanceReason(StrEnum):
+    """Why a balance changed."""
+
     DEPOSIT = "deposit"
     WITHDRAW = "withdraw"
     HOLD = "hold"
@@ -57,6 +59,8 @@ class OrderAccepted(Event, frozen=True, kw_only=True):
 
 
 class OrderFilled(Event, frozen=True, kw_only=True):
+    """One fill, and the order as it is after it."""
+
     order: Order
     fill: Fill
 
@@ -71,7 +75,7 @@ class OrderCanceled(Event, frozen=True, kw_only=True):
 
 
 class BalanceChanged(Event, frozen=True, kw_only=True):
-    """The balance of one asset after a change."""
+    """The balance of one asset after a change, in atoms."""
 
     account: str
     asset: str
@@ -81,6 +85,8 @@ class BalanceChanged(Event, frozen=True, kw_only=True):
 
 
 class FeedChanged(Event, frozen=True, kw_only=True):
+    """How far a symbol's market can be trusted from now on."""
+
     symbol: str
     state: FeedState
 
@@ -88,7 +94,8 @@ class FeedChanged(Event, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Where the venue writes its events before it returns them."""
 
-    def record(self, events: list[Event]) -> None: ...
+    def record(self, events: list[Event]) -> None:
+        """Take the next events of the venue, in their order."""
 
 
 AnyEvent = (

@@ -18,6 +18,7 @@ class FeeRates(NamedTuple):
 
     @property
     def higher_ppm(self) -> int:
+        """The rate that a limit buy reserves for: it does not know its role yet."""
         return max(self)
 
 
@@ -58,6 +59,7 @@ class FeeSchedule:
         self._overrides[account, symbol or ""] = _checked(rates)
 
     def rates(self, account: str, symbol: str) -> FeeRates:
+        """What the account pays on the symbol now."""
         own = self._overrides.get((account, symbol))
         if own is None:
             own = self._overrides.get((account, ""))

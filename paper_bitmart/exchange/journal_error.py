@@ -33,12 +33,12 @@ class JournalLocked(JournalError):
 
 
 class JournalForeign(JournalError):
-    pass
+    """The file is no journal, or one of another version, or of other rules."""
 
 
 class JournalCorrupt(JournalError):
-    pass
+    """A journal, but what it says cannot be."""
 
 
 class JournalWriteFailed(JournalError):
-    pass
+    """Disk full, read-only or I/O error: nothing of the group is durable."""

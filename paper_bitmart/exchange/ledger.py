@@ -23,12 +23,16 @@ class LedgerError(Exception):
 
 
 class UnknownAccount(LedgerError):
+    """No account has that name."""
+
     def __init__(self, account: str) -> None:
         super().__init__(f"no account named {account!r}")
         self.account = account
 
 
 class AccountExists(LedgerError):
+    """The name is taken."""
+
     def __init__(self, account: str) -> None:
         super().__init__(f"an account named {account!r} exists already")
         self.account = account
@@ -44,6 +48,8 @@ class NotEnough(LedgerError):
 
 
 class Unbalanced(LedgerError):
+    """Money appeared or vanished: a defect, never a user's mistake."""
+
     def __init__(self, asset: str, owned_atoms: int, deposited_atoms: int) -> None:
         super().__init__(f"{asset}: {owned_atoms} atoms owned, {deposited_atoms} deposited less withdrawn")
         self.asset, self.owned_atoms, self.deposited_atoms = asset, owned_atoms, deposited_atoms
@@ -58,6 +64,7 @@ class Balance:
 
     @property
     def total_atoms(self) -> int:
+        """Available and frozen together."""
         return self.available_atoms + self.frozen_atoms
 
 
@@ -78,6 +85,7 @@ class Ledger:
     # --- accounts ---
 
     def open(self, account: str) -> None:
+        """Add an account without assets. Raises AccountExists."""
         if account in self._accounts:
             raise AccountExists(account)
         self._accounts[account] = {}
@@ -95,33 +103,36 @@ class Ledger:
         return {asset: self.balance(account, asset) for asset in self._assets(account)}
 
     def accounts(self) -> Iterator[str]:
+        """Names, in the order in which they were opened."""
         return iter(self._accounts)
 
     # --- money from and to the outside ---
 
     def deposit(self, account: str, asset: str, amount_atoms: int) -> None:
+        """Credit available funds from outside. Raises UnknownAccount."""
         _require_not_negative(amount_atoms)
         self._balance(account, asset).available_atoms += amount_atoms
         _add(self.net_deposit_atoms, asset, amount_atoms)
 
     def withdraw(self, account: str, asset: str, amount_atoms: int) -> None:
+        """Debit available funds to the outside. Raises UnknownAccount, NotEnough."""
         self._take_available(account, asset, amount_atoms)
         _add(self.net_deposit_atoms, asset, -amount_atoms)
 
     # --- orders ---
 
     def hold(self, account: str, asset: str, amount_atoms: int) -> None:
-        """Freeze available funds for an order."""
+        """Freeze available funds for an order. Raises UnknownAccount, NotEnough."""
         self._take_available(account, asset, amount_atoms).frozen_atoms += amount_atoms
 
     def release(self, account: str, asset: str, amount_atoms: int) -> None:
-        """Free frozen funds again."""
+        """Free frozen funds again. Raises UnknownAccount, NotEnough."""
         self._take_frozen(account, asset, amount_atoms).available_atoms += amount_atoms
 
     def settle_buy(
         self, account: str, base: str, quote: str, base_atoms: int, notional_atoms: int, fee: int
     ) -> None:
-        """A fill of a buy: frozen quote pays notional and fee, base arrives."""
+        """A fill of a buy: frozen quote pays notional and fee, base arrives. Raises as `release`."""
         _require_not_negative(base_atoms, notional_atoms, fee)
         self._take_frozen(account, quote, notional_atoms + fee)
         self._balance(account, base).available_atoms += base_atoms
@@ -130,7 +141,7 @@ class Ledger:
     def settle_sell(
         self, account: str, base: str, quote: str, base_atoms: int, notional_atoms: int, fee: int
     ) -> None:
-        """A fill of a sell: frozen base is given, notional less the fee arrives."""
+        """A fill of a sell: frozen base is given, notional less the fee arrives. Raises as `release`."""
         _require_not_negative(base_atoms, notional_atoms, fee, notional_atoms - fee)
         self._take_frozen(account, base, base_atoms)
         self._balance(account, quote).available_atoms += notional_atoms - fee

@@ -12,6 +12,8 @@ import numpy as np
 
 
 class Kind(IntEnum):
+    """What an event says."""
+
     LEVEL = 0
     """A level's absolute size is now `size_lots` (0 = gone). `side`: 0 bid, 1 ask."""
     DEPTH_MARK = 1
@@ -29,9 +31,12 @@ class Kind(IntEnum):
 
 
 class FeedState(IntEnum):
+    """How far a symbol's book can be trusted."""
+
     SYNCING = 0
     """Connected, no whole book yet (or a gap is being mended)."""
     LIVE = 1
+    """The book is the venue's; only now do orders fill."""
     STALE = 2
     """Content is too old to trust, though the connection may be up."""
     CLOSED = 3
@@ -39,6 +44,8 @@ class FeedState(IntEnum):
 
 
 class Flag(IntFlag):
+    """What an event is within its source message."""
+
     LAST = 1
     """Last event of its source message."""
     LEFT_WINDOW = 2

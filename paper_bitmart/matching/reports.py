@@ -6,12 +6,18 @@ import numpy as np
 
 
 class ReportKind(IntEnum):
+    """What happened to an own order."""
+
     FILL = 1
     CANCEL = 2
+    """By the system; `reason` is a CancelReason."""
     REST = 3
+    """It came to rest with `ahead_after` lots of others before it."""
 
 
 class MakerTaker(IntEnum):
+    """Role of a fill, as the number that reports hold."""
+
     MAKER = 0
     TAKER = 1
 
@@ -37,11 +43,17 @@ class Evidence(IntEnum):
 
 
 class CancelReason(IntEnum):
+    """Why the system cancelled an order."""
+
     NONE = 0
     POST_ONLY = 1
+    """A limit_maker that would have taken."""
     IOC_REST = 2
+    """What an ioc order could not take at once."""
     MARKET_REST = 3
+    """What a market order found nothing for; also the end of every market buy."""
     STP = 4
+    """It met an order of its own account (stpMode)."""
 
 
 REPORT_DTYPE = np.dtype(
