@@ -48,7 +48,8 @@ class AccountAdmin:
             raise AdminError(409, f"account {body.name} exists already")
         balances = None if body.balances is None else _amounts(body.balances)
         await self._context.session.open_account(body.name, balances)
-        return {**self.show(body.name), "key": _key_row(self._context.keys.create(body.name, memo=body.memo))}
+        key = self._context.keys.create(body.name, memo=body.memo)
+        return {**self.show(body.name), "key": _key_row(key)}
 
     def add_key(self, account: str, body: messages.NewKey) -> Any:
         """One more key set, whose secret is shown this once."""

@@ -78,7 +78,8 @@ class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class KeyStore:
     """All key sets of a server, found by access key in O(1).
 
-    With a `path` each change is written at once, atomically and readable by the owner only.
+    With a `path` each change is written at once, atomically and readable by the owner only. Servers without a
+    state directory share one file: what others wrote into it meanwhile stays there, but is not taken over.
     """
 
     path: Path | None = None
@@ -143,10 +144,13 @@ class KeyStore:
         """Write the file, if the store has one.
 
         Raises:
-            KeysError: the file cannot be written.
+            KeysError: the file cannot be written, or is no longer a key file.
         """
-        if self.path is not None:
-            _write(self.path, _Stored(_VERSION, self.admin_token, list(self)))
+        if self.path is None:
+            return
+        written = _read(self.path).keys if self.path.exists() else []
+        keys = {key.access_key: key for key in written} | self._keys
+        _write(self.path, _Stored(_VERSION, self.admin_token, list(keys.values())))
 
     def __iter__(self) -> Iterator[ApiKey]:
         return iter(list(self._keys.values()))

@@ -87,7 +87,7 @@ class ServerSettings:
         if not self.host:
             raise SettingsError("host", "an address or name", self.host)
         if not self.allow_remote and not is_loopback(self.host):
-            raise SettingsError("host", "loopback, or allow remote access explicitly", self.host)
+            raise SettingsError("host", "loopback, or --allow-remote to serve other machines", self.host)
         if self.body_bytes_max < 1024:
             raise SettingsError("body_bytes_max", "at least 1024", self.body_bytes_max)
         if self.history_days_max < 1:

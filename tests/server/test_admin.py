@@ -101,6 +101,7 @@ async def test_an_account_is_opened_with_a_key_that_works():
         }
         key = exchange.keys.find(reply.data["key"]["access_key"])
         assert (key.account, key.secret) == ("carol", reply.data["key"]["secret"])
+        assert reply.data["access_keys"] == [key.access_key]
         wallet = (await exchange.get("/spot/v1/wallet", key)).data["wallet"]
         assert wallet == [{"id": "USDT", "available": "12.50000000", "name": "USDT", "frozen": "0.00000000"}]
         listed = (await exchange.admin("GET", "/accounts")).data["accounts"]

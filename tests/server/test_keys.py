@@ -72,3 +72,11 @@ def test_keys_are_listed_by_account():
     store.create("b")
     assert store.of_account("a") == mine
     assert len(store) == 3
+
+
+def test_two_servers_on_one_file_keep_each_others_keys(tmp_path):
+    path = tmp_path / "keys.json"
+    first, second = KeyStore.open(path), KeyStore.open(path)
+    made = [first.create("a"), second.create("b"), first.create("c")]
+    assert sorted(KeyStore.open(path), key=repr) == sorted(made, key=repr)
+    assert [key.account for key in first] == ["a", "c"]
