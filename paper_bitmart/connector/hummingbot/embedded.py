@@ -34,6 +34,14 @@ STOP_S_MAX = 30
 BALANCES_FILE = "paper_balances.json"
 
 
+class BalancesDamaged(ValueError):
+    """The file of the paper balances last set cannot be read. Carries `path` and `why`."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}; remove it to set all paper balances anew")
+        self.path, self.why = path, why
+
+
 class Exchange(Protocol):
     """What the connector needs to know of an exchange, wherever it runs."""
 
@@ -83,6 +91,9 @@ class EmbeddedExchange:
     Args:
         settings: see `PaperSettings`.
         state: directory of the journal; None keeps nothing.
+
+    Raises:
+        BalancesDamaged: the state directory's file of paper balances cannot be read.
     """
 
     def __init__(self, settings: PaperSettings, state: Path | None) -> None:
@@ -207,18 +218,25 @@ class EmbeddedExchange:
                 await session.withdraw(ACCOUNT, asset, -missing)
         self._applied |= wanted
         if self._state is not None:
-            (self._state / BALANCES_FILE).write_bytes(msgspec.json.encode(self._applied))
+            _write_balances(self._state, self._applied)
 
 
 def _read_balances(state: Path | None) -> dict[str, Decimal]:
-    """What the paper balances were last set to.
-
-    Raises:
-        msgspec.DecodeError: the file was damaged.
-    """
+    """What the paper balances were last set to; nothing when there is no file."""
     if state is None or not (state / BALANCES_FILE).is_file():
         return {}
-    return msgspec.json.decode((state / BALANCES_FILE).read_bytes(), type=dict[str, Decimal])
+    path = state / BALANCES_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Decimal])
+    except msgspec.DecodeError as error:
+        raise BalancesDamaged(path, str(error)) from error
+
+
+def _write_balances(state: Path, balances: dict[str, Decimal]) -> None:
+    """In one step, so that a crash leaves the old file or the new one."""
+    fresh = state / f"{BALANCES_FILE}.new"
+    fresh.write_bytes(msgspec.json.encode(balances))
+    fresh.replace(state / BALANCES_FILE)
 
 
 _exchanges: dict[tuple[PaperSettings, Path | None], EmbeddedExchange] = {}
