@@ -54,6 +54,13 @@ class Shell:
                 self._say(self._outage(symbol, state))
         return self.exchange.session.subscribe(self._on_events)
 
+    def catch_up(self, events: list[Event]) -> None:
+        """Say the fills among what happened before the shell listened.
+
+        The market may have passed an order while no shell was running; it fills with the first whole book.
+        """
+        self._on_events([event for event in events if isinstance(event, OrderFilled)])
+
     async def execute(self, text: str) -> None:
         """Do one line. A line that cannot be done is complained about and changes nothing."""
         try:

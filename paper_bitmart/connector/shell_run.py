@@ -17,6 +17,7 @@ from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.connector import shell_words as words
 from paper_bitmart.connector.paper_exchange import PaperExchange, PaperOptions, open_exchange
 from paper_bitmart.connector.shell import Shell
+from paper_bitmart.exchange.events import Event
 from paper_bitmart.feed.events import FeedState
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -48,10 +49,14 @@ async def _run(exchange: PaperExchange, connector: str, stdin: TextIO, stdout: T
 
     say = _printer(stdout, leave)
     shell = Shell(exchange, say, _printer(sys.stderr))
+    missed: list[Event] = []
+    stop_noting = exchange.session.subscribe(missed.extend)
     try:
         await exchange.start()
+        stop_noting()
         say(f"You are now connected to {connector}")
         say(_welcome(exchange))
+        shell.catch_up(missed)
         stop_listening = shell.listen()
         if stdin.isatty() and stdout.isatty():
             await interact(shell, exchange)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 from shell_bench import options
+from small_market import depth
 
 from paper_bitmart.connector.paper_exchange import open_exchange
 from paper_bitmart.connector.shell_run import run_shell, toolbar
@@ -26,6 +27,15 @@ def test_a_piped_session_greets_echoes_and_answers(tmp_path):
         "#1 accepted: buy limit 1 BTC-USDT at 99.99, 5 BTC ahead in the queue",
         ">>> exit",
     ]
+
+
+def test_an_order_that_the_market_passed_between_two_sessions_is_announced_at_the_start(tmp_path):
+    piped(options(tmp_path, state=tmp_path / "state"), "buy BTC-USDT limit 1 99.99")
+    (tmp_path / "later").mkdir()
+    lower = depth(0, bids=[("99.80", "2")], asks=[("99.90", "1")], version=1, kind="snapshot")
+    _, lines = piped(options(tmp_path / "later", market=(lower,), state=tmp_path / "state"), "orders")
+    assert lines[2] == "#1 bought 1 BTC at 99.99 as maker, fee 0.249975 USDT; filled"
+    assert lines[-1] == "no open orders"
 
 
 @pytest.mark.parametrize(
