@@ -33,6 +33,17 @@ def test_the_asyncio_market_maker_trades_for_a_minute_of_market_time():
     assert result.endswith("USDT, fees included")
 
 
+def test_the_example_in_the_documents_runs():
+    text = (EXAMPLES.parent / "docs" / "connector.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, cwd=EXAMPLES.parent, env={"PYTHONPATH": "."},
+    )  # fmt: skip
+    assert "OrderFilledEvent" in done.stdout
+    assert "'BTC': Decimal('0.01')" in done.stdout
+
+
 @pytest.mark.clients
 def test_the_ccxt_market_maker_trades_over_rest(monkeypatch, capsys):
     pytest.importorskip("ccxt", reason="ccxt is not installed (extra `clients`)")
