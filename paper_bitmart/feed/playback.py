@@ -21,6 +21,14 @@ Batch = tuple[str, np.ndarray]
 """(symbol, (n,) EVENT_DTYPE)."""
 
 
+class OutsideLap(ValueError):
+    """A time to skip to lies before or after the present lap. Carries `at_ns`, `start_ns` and `end_ns`."""
+
+    def __init__(self, at_ns: int, start_ns: int, end_ns: int) -> None:
+        super().__init__(f"{at_ns} is outside the lap {start_ns} .. {end_ns}")
+        self.at_ns, self.start_ns, self.end_ns = at_ns, start_ns, end_ns
+
+
 class Playback:
     """Yields the recorded batches as market time passes.
 
@@ -101,10 +109,11 @@ class Playback:
         that the recording has there, all stamped `at_ns`.
 
         Raises:
-            ValueError: `at_ns` is before the events already yielded or after the lap's end.
+            OutsideLap: `at_ns` is before the lap's start or after its end.
+            ValueError: `at_ns` is before the events already yielded.
         """
         if not self.start_ns <= at_ns <= self.end_ns or self.finished:
-            raise ValueError(f"{at_ns} is outside the lap {self.start_ns} .. {self.end_ns}")
+            raise OutsideLap(at_ns, self.start_ns, self.end_ns)
         targets = {symbol: self._index_after(symbol, at_ns) for symbol in self._events}
         if any(targets[symbol] < self._at[symbol] for symbol in targets):
             raise ValueError(f"{at_ns} is in the past of this playback")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 from paper_bitmart.exchange.clock import PlaybackClock
+from paper_bitmart.feed.playback import OutsideLap
 from paper_bitmart.server.admin_guard import AdminError
 from paper_bitmart.server.context import ServerContext
+
+_NS_PER_MS = 1_000_000
 
 
 @runtime_checkable
@@ -26,7 +29,7 @@ class ClockAdmin:
 
     def show(self) -> Any:
         clock = self._context.session.clock
-        now_ms = clock.now_ns() // 1_000_000
+        now_ms = clock.now_ns() // _NS_PER_MS
         if not isinstance(clock, PlaybackClock):
             return {"now_ms": now_ms, "is_playback": False, "paused": False, "speed": 1.0}
         return {"now_ms": now_ms, "is_playback": True, "paused": clock.paused, "speed": float(clock.speed)}
@@ -50,10 +53,16 @@ class ClockAdmin:
             raise AdminError(409, "this market cannot be skipped")
         if at_ns <= clock.now_ns():
             raise AdminError(
-                409, f"to_ms: the clock is at {clock.now_ns() // 1_000_000} and only goes forward"
+                409, f"to_ms: the clock is at {clock.now_ns() // _NS_PER_MS} and only goes forward"
             )
         try:
             source.skip_to(at_ns)
+        except OutsideLap as error:
+            start_ms, end_ms = error.start_ns // _NS_PER_MS, error.end_ns // _NS_PER_MS
+            why = (
+                f"to_ms: {at_ns // _NS_PER_MS} is outside the recording's present lap, {start_ms} .. {end_ms}"
+            )
+            raise AdminError(409, why) from error
         except ValueError as error:
             raise AdminError(409, f"to_ms: {error}") from error
         clock.seek(at_ns)

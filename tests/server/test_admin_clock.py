@@ -71,3 +71,13 @@ async def test_a_seek_back_or_beyond_the_recording_is_refused(offset_ms):
         assert (reply.status, reply.code) == (409, 10_409)
         assert "to_ms" in reply.message
         assert exchange.session.clock.now_ns() // 10**6 == now_ms
+
+
+async def test_a_seek_beyond_the_lap_is_told_its_bounds_in_ms():
+    async with replaying() as exchange:
+        start_ms = START_NS // 10**6
+        reply = await exchange.admin("POST", "/clock/seek", {"to_ms": start_ms + 3_600_000})
+        end_ms = exchange.session.source.playback.end_ns // 10**6
+        assert reply.message == (
+            f"to_ms: {start_ms + 3_600_000} is outside the recording's present lap, {start_ms} .. {end_ms}"
+        )
