@@ -35,7 +35,7 @@ from paper_bitmart.backtest.strategy import Strategy
 from paper_bitmart.backtest.tape import ArrayTape
 from paper_bitmart.bitmart.enums import OrderType
 from paper_bitmart.bitmart.topics import trading_pair_of
-from paper_bitmart.connector.backtest import ConnectorBacktest
+from paper_bitmart.connector.connector_backtest import ConnectorBacktest
 from paper_bitmart.connector.exchange.vocabulary import OrderType as ConnectorType
 from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Flag, Kind
 from paper_bitmart.matching.latency import LatencyProfile

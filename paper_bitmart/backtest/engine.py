@@ -147,33 +147,48 @@ class Engine:
 
     def _step(self, end_ns: int) -> bool:
         """Play the market up to whatever comes next, and do that; False when nothing is left to do."""
-        arrival_ns = self._commands.next_ns
-        answer_ns = self._answers.next_ns
-        timer_ns = self._timers[0].at_ns if self._timers else NEVER_NS
-        wake_ns, sleeper = min((seat.wake_ns, seat.number) for seat in self.seats)
-        at_ns = min(end_ns, timer_ns, wake_ns)
-        if arrival_ns is not None:
-            at_ns = min(at_ns, arrival_ns)
-        if answer_ns is not None:
-            at_ns = min(at_ns, answer_ns)
+        at_ns = min(end_ns, self._next_ns())
         reached_ns = self.player.play(at_ns)
         self.now_ns = max(self.now_ns, reached_ns)
         if reached_ns < at_ns:
             return True
+        did_something = False
+        while self._do_next(at_ns):
+            did_something = True
+        return did_something
+
+    def _next_ns(self) -> int:
+        """When a command or an answer arrives, a timer is due, or a strategy wakes."""
+        next_ns = min(seat.wake_ns for seat in self.seats)
+        if self._timers:
+            next_ns = min(next_ns, self._timers[0].at_ns)
+        for line in (self._commands, self._answers):
+            arrival_ns = line.next_ns
+            if arrival_ns is not None and arrival_ns < next_ns:
+                next_ns = arrival_ns
+        return next_ns
+
+    def _do_next(self, at_ns: int) -> bool:
+        """Do the first of what is due by `at_ns`, which the market has reached; False if nothing is."""
+        arrival_ns = self._commands.next_ns
         if arrival_ns is not None and arrival_ns <= at_ns:
             self._execute()
-        elif (answer_ns := self._answers.next_ns) is not None and answer_ns <= at_ns:
+            return True
+        answer_ns = self._answers.next_ns
+        if answer_ns is not None and answer_ns <= at_ns:
             self._answer()
-        elif timer_ns <= at_ns:
+            return True
+        if self._timers and self._timers[0].at_ns <= at_ns:
             timer = heapq.heappop(self._timers)
             seat = self.seats[timer.seat]
             self.sight.advance(self.now_ns)
             seat.strategy.on_timer(seat.desk, timer.tag)
-        elif wake_ns <= at_ns:
-            self._wake(self.seats[sleeper])
-        else:
-            return False
-        return True
+            return True
+        sleeper = min(self.seats, key=_wake_of)
+        if sleeper.wake_ns <= at_ns:
+            self._wake(sleeper)
+            return True
+        return False
 
     # --- what desks ask for ---
 
@@ -293,6 +308,10 @@ class Engine:
         for seat in self.seats:
             if seat.wants_trades:
                 seat.trades += trades
+
+
+def _wake_of(seat: Seat) -> int:
+    return seat.wake_ns
 
 
 class _Keeping:

@@ -37,7 +37,7 @@ from paper_bitmart.backtest.fast_desk import (
     WAKE_EVERY_NS,
     WAKE_NS,
 )
-from paper_bitmart.backtest.step_matcher import apply_until_report, lean
+from paper_bitmart.backtest.step_matcher import apply_until_report, lean, lean_inlined
 from paper_bitmart.matching.core import arrivals, own_orders
 from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.core.state import (
@@ -113,7 +113,7 @@ def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  
             return i, DONE
 
 
-@lean
+@lean_inlined
 def has_place_room(st, desk):  # type: ignore[no-untyped-def]
     """Is there room in the core for the next command, should it be an order?"""
     s = desk.scalars
@@ -122,8 +122,11 @@ def has_place_room(st, desk):  # type: ignore[no-untyped-def]
         return True
     order = desk.tickets[command["ticket"]]
     other = 1 - order["side"]
-    crosses = st.best[other] != NO_KEY and key_of(order["side"], order["price"]) + st.best[other] >= 0
-    levels = count_levels(st, other) + 1 if crosses or st.n_own[other] > 0 else 1
+    best = st.best[other]
+    if st.n_own[other] > 0:
+        best = max(best, st.own_keys[other, st.n_own[other] - 1])
+    crosses = best != NO_KEY and key_of(order["side"], order["price"]) + best >= 0
+    levels = count_levels(st, other) + 1 if crosses else 1
     active = st.scalars[N_ACTIVE] + 1
     own = st.n_own[0] + st.n_own[1] + levels + 1
     return (
@@ -137,7 +140,7 @@ def has_place_room(st, desk):  # type: ignore[no-untyped-def]
     )
 
 
-@lean
+@lean_inlined
 def execute(st, desk):  # type: ignore[no-untyped-def]
     """The next command meets the venue."""
     s = desk.scalars
@@ -195,7 +198,7 @@ def place(st, desk, ticket, at_ns):  # type: ignore[no-untyped-def]
     read_reports(st, desk)
 
 
-@lean
+@lean_inlined
 def read_reports(st, desk):  # type: ignore[no-untyped-def]
     """Log what the core did to orders, and send word of it."""
     for k in range(st.scalars[N_REPORTS]):
@@ -232,7 +235,7 @@ def read_reports(st, desk):  # type: ignore[no-untyped-def]
     st.scalars[N_REPORTS] = 0
 
 
-@lean
+@lean_inlined
 def find_ticket(desk, order_id):  # type: ignore[no-untyped-def]
     """The ticket of an order that lives at the venue: it is open for the client too, who hears later."""
     for k in range(desk.scalars[N_OPEN]):
@@ -242,7 +245,7 @@ def find_ticket(desk, order_id):  # type: ignore[no-untyped-def]
     return -1
 
 
-@lean
+@lean_inlined
 def add_log(desk, what, at_ns, order_id):  # type: ignore[no-untyped-def]
     """A new line of the log; the caller fills in what its kind needs."""
     s = desk.scalars
@@ -255,7 +258,7 @@ def add_log(desk, what, at_ns, order_id):  # type: ignore[no-untyped-def]
     return row
 
 
-@lean
+@lean_inlined
 def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyped-def]
     """Send news to the client; they arrive in the order in which they were sent."""
     s = desk.scalars
@@ -270,7 +273,7 @@ def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyp
     s[IN_TAIL] += 1
 
 
-@lean
+@lean_inlined
 def take_news(desk):  # type: ignore[no-untyped-def]
     """The next news reach the client. Returns (ticket or -1, what, ticks, lots)."""
     s = desk.scalars
@@ -291,7 +294,7 @@ def take_news(desk):  # type: ignore[no-untyped-def]
     return ticket, np.int64(news["what"]), news["price"], news["lots"]
 
 
-@lean
+@lean_inlined
 def drop_open(desk, ticket):  # type: ignore[no-untyped-def]
     """Take a ticket off the open ones, keeping their order."""
     s = desk.scalars
@@ -304,7 +307,7 @@ def drop_open(desk, ticket):  # type: ignore[no-untyped-def]
         s[N_OPEN] -= 1
 
 
-@lean
+@lean_inlined
 def free_ticket(desk, ticket):  # type: ignore[no-untyped-def]
     """A closed ticket may be used again once its last news were heard."""
     row = desk.tickets[ticket]

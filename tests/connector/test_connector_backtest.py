@@ -11,7 +11,7 @@ from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.fast import FastBacktest
 from paper_bitmart.backtest.strategy import Strategy
 from paper_bitmart.bitmart.enums import OrderType as VenueType
-from paper_bitmart.connector.backtest import ConnectorBacktest
+from paper_bitmart.connector.connector_backtest import ConnectorBacktest
 from paper_bitmart.connector.exchange.vocabulary import MarketEvent, OrderType
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.matching.latency import LatencyProfile
