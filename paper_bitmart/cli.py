@@ -19,8 +19,10 @@ from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
 if TYPE_CHECKING:
     from paper_bitmart.backtest.replay import Progress, ReplaySummary
+    from paper_bitmart.connector.paper_exchange import OpenSource
 
 EXIT_USAGE = 2
+SOURCES = "demo|FILE|bitmart|binance|ccxt:NAME"
 INFO_COLUMNS = 150
 """Width of the table that `info` prints."""
 
@@ -53,6 +55,16 @@ Symbols = Annotated[
 ]
 State = Annotated[Path | None, typer.Option("--state", help="Directory of the journal; none keeps nothing.")]
 Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market seconds per real second.")]
+Pairs = Annotated[
+    str | None,
+    typer.Option("--pairs", metavar="BTC-USDT,ETH-USDT", help="Default: all of a recording; live these two."),
+]
+RestUrl = Annotated[
+    str | None, typer.Option("--rest-url", metavar="URL", help="Of the live venue, in place of its own.")
+]
+WsUrl = Annotated[
+    str | None, typer.Option("--ws-url", metavar="URL", help="Of the live venue; goes with --rest-url.")
+]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the session; see docs/sessions.md.")
 ]
@@ -79,9 +91,11 @@ def _root(
 @app.command()
 def connect(
     connector: Annotated[str, typer.Argument(help="bitmart_paper_trade")],
-    source: Annotated[str, typer.Option(help="demo, or a capture FILE.")] = "demo",
+    source: Annotated[str, typer.Option(metavar=SOURCES, help="Where the market comes from.")] = "demo",
     speed: Speed = "1",
-    pairs: Annotated[str | None, typer.Option(metavar="BTC-USDT,ETH-USDT", help="Default: all.")] = None,
+    pairs: Pairs = None,
+    rest_url: RestUrl = None,
+    ws_url: WsUrl = None,
     balance: Balances = None,
     symbols: Symbols = None,
     state: State = None,
@@ -98,12 +112,16 @@ def connect(
 
     if connector != config.CONNECTOR:
         raise config.ConfigError("CONNECTOR", f"there is {config.CONNECTOR}, not {connector!r}")
-    rules = config.check_source(source, symbols)
+    rules, symbols_wanted = config.check_source(source, symbols), config.parse_pairs(pairs)
+    market_speed = config.parse_speed(speed)
+    config.check_live_time(source, market_speed)
+    live_market = _live_market(source, symbols_wanted, rules, config.parse_urls(source, rest_url, ws_url))
     settings: dict[str, Any] = {
-        "capture": None if source == config.DEMO else Path(source),
+        "capture": None if source == config.DEMO or live_market else Path(source),
+        "source": live_market,
         "symbols": rules,
-        "speed": config.parse_speed(speed),
-        "pairs": config.parse_pairs(pairs),
+        "speed": market_speed,
+        "pairs": symbols_wanted,
         "balances": config.parse_balances(balance or []),
         "state": state,
         "latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
@@ -209,8 +227,13 @@ def info(
 
 @app.command()
 def serve(
-    source: Annotated[str, typer.Option("--source", "--feed", help="demo, or a capture FILE.")] = "demo",
+    source: Annotated[
+        str, typer.Option("--source", "--feed", metavar=SOURCES, help="Where the market comes from.")
+    ] = "demo",
     symbols: Symbols = None,
+    pairs: Pairs = None,
+    rest_url: RestUrl = None,
+    ws_url: WsUrl = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Serve other machines too.")] = False,
@@ -244,10 +267,14 @@ def serve(
 
     rules = config.check_source(source, symbols)
     latency_ns = config.parse_latency_ns("--entry-latency-ms", entry_latency_ms)
+    market_speed = config.parse_speed(speed)
+    config.check_live_time(source, market_speed, clock)
     settings: dict[str, Any] = {
         "source": source,
         "symbols": rules,
-        "speed": config.parse_speed(speed) or config.SERVE_SPEED_MAX,
+        "pairs": config.parse_pairs(pairs),
+        "venue_urls": config.parse_urls(source, rest_url, ws_url),
+        "speed": market_speed or config.SERVE_SPEED_MAX,
         "balances": config.parse_balances(balance or []),
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
         "api_key": config.parse_api_key(api_key, api_secret, api_memo),
@@ -301,6 +328,19 @@ def main() -> None:
             raise
         typer.echo(f"error: {told(error)}", err=True)
         sys.exit(EXIT_USAGE)
+
+
+def _live_market(
+    source: str, pairs: list[str] | None, rules: Path | None, urls: dict[str, str]
+) -> "OpenSource | None":
+    """What opens a venue's market, whose notices the shell says; None for a recording."""
+    from paper_bitmart.feed.live.registry import is_live, open_source
+
+    if not is_live(source):
+        return None
+    from paper_bitmart.connector.shell_run import announce
+
+    return lambda clock: open_source(source, pairs, rules, clock, notify=announce, **urls)
 
 
 def _warm_up() -> None:

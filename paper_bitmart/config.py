@@ -26,14 +26,8 @@ SERVE_SPEED_MAX = 100.0
 """What `max` means to a server: of the demo some 80,000 market events a second."""
 LATENCY_MS_MAX = 60_000
 PPM = 10**6
-LIVE_SOURCES = ("bitmart", "binance")
 
 NOT_GIVEN = "is needed (or --session DIR, which replays a recorded session)"
-NO_LIVE_SOURCE = (
-    "source {source!r} is not available: BitMart stopped trading on 26 August 2026, and live markets of "
-    "other venues come with a later version. Use --source demo (the bundled recorded BTC/ETH market) or "
-    "--source FILE --symbols RULES.json (a capture of your own)."
-)
 
 
 class ConfigError(ValueError):
@@ -150,29 +144,65 @@ def parse_queue_model(name: str | None) -> "QueueModel":
 
 
 def check_source(source: str, symbols: Path | None) -> Path | None:
-    """The symbols file that goes with a source; None for the demo, which brings its own.
+    """The symbols file that goes with a source; None for the demo and for venues, which bring their own.
 
-    A capture without `--symbols` uses `symbols_details.json` or `symbols.json` beside it.
+    A capture without `--symbols` uses `symbols_details.json` or `symbols.json` beside it. Those given with a
+    venue's market are used in place of the venue's.
 
     Raises:
-        ConfigError: a source that does not exist (yet), a missing file, or no symbols file.
+        ConfigError: a source that does not exist, a missing file, or no symbols file.
     """
+    from paper_bitmart.feed.live.registry import is_live
+
     if source == DEMO:
         if symbols is not None:
             raise ConfigError("--symbols", "the demo market brings its own rules")
         return None
-    if source in LIVE_SOURCES or source.partition(":")[0] == "ccxt":
-        raise ConfigError("--source", NO_LIVE_SOURCE.format(source=source))
+    if is_live(source):
+        return symbols
     path = Path(source)
     if not path.is_file():
         raise ConfigError(
-            "--source", f"there is no capture file {source!r}; the bundled market is called demo"
+            "--source", f"there is no capture file {source!r}; else it is demo, bitmart, binance or ccxt:NAME"
         )
     beside = (path.with_name(name) for name in ("symbols_details.json", "symbols.json"))
     found = symbols or next((candidate for candidate in beside if candidate.is_file()), None)
     if found is None:
         raise ConfigError("--symbols", f"is needed for {source}: the symbols/details file of its market")
     return found
+
+
+def check_live_time(source: str, speed: float | None, clock: str = "wall") -> None:
+    """A venue's market has its own time. Raises ConfigError when asked for another."""
+    from paper_bitmart.feed.live.registry import is_live
+
+    if not is_live(source):
+        return
+    if speed != 1:
+        raise ConfigError("--speed", f"{source} is a live market, which runs at speed 1")
+    if clock == "recorded":
+        raise ConfigError("--clock", f"{source} is a live market, which has no recorded times")
+
+
+def parse_urls(source: str, rest_url: str | None, ws_url: str | None) -> dict[str, str]:
+    """Where a venue is, as the options of its source; empty for its own addresses.
+
+    Raises:
+        ConfigError: one without the other, no such URL, or a source that has no URLs.
+    """
+    given = {"--rest-url": (rest_url, "http", "--ws-url"), "--ws-url": (ws_url, "ws", "--rest-url")}
+    urls: dict[str, str] = {}
+    for option, (url, scheme, other) in given.items():
+        if url is None:
+            continue
+        if source not in ("bitmart", "binance"):
+            raise ConfigError(option, f"goes with --source bitmart or binance, not {source}")
+        if not url.startswith((f"{scheme}://", f"{scheme}s://")):
+            raise ConfigError(option, f"must begin with {scheme}:// or {scheme}s://, not {url!r}")
+        if not all((rest_url, ws_url)):
+            raise ConfigError(other, f"is needed with {option}: books and updates must be of one venue")
+        urls[option[2:].replace("-", "_")] = url
+    return urls
 
 
 def check_replay_files(

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
@@ -81,10 +82,50 @@ def test_a_text_that_breaks_its_rule_is_told_with_the_option(read, message):
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("source", ["bitmart", "binance", "ccxt:okx", "ccxt"])
-def test_a_live_source_says_why_it_is_not_there_and_what_to_use(source):
-    with pytest.raises(ConfigError, match=r"BitMart stopped trading on 26 August 2026.*--source demo"):
-        config.check_source(source, None)
+@pytest.mark.parametrize("source", ["bitmart", "binance", "ccxt:okx"])
+def test_a_live_market_brings_its_rules_unless_told_others(source):
+    assert config.check_source(source, None) is None
+    assert config.check_source(source, Path("mine.json")) == Path("mine.json")
+
+
+@pytest.mark.parametrize("source", ["bitmart", "binance", "ccxt:okx"])
+@pytest.mark.parametrize(
+    ("speed", "clock", "message"),
+    [
+        (2.0, "wall", "--speed: {} is a live market, which runs at speed 1"),
+        (None, "wall", "--speed: {} is a live market, which runs at speed 1"),
+        (1.0, "recorded", "--clock: {} is a live market, which has no recorded times"),
+    ],
+)
+def test_a_live_market_has_its_own_time(source, speed, clock, message):
+    with pytest.raises(ConfigError) as caught:
+        config.check_live_time(source, speed, clock)
+    assert str(caught.value) == message.format(source)
+    config.check_live_time(source, 1.0)
+    config.check_live_time("demo", speed, clock)
+
+
+def test_urls_are_options_of_the_source():
+    assert config.parse_urls("demo", None, None) == {}
+    urls = {"rest_url": "http://there:1", "ws_url": "wss://there:1/api"}
+    assert config.parse_urls("bitmart", **urls) == urls
+
+
+@pytest.mark.parametrize(
+    ("source", "rest_url", "ws_url", "message"),
+    [
+        ("demo", "http://a", "ws://a", "--rest-url: goes with --source bitmart or binance, not demo"),
+        ("ccxt:okx", None, "ws://a", "--ws-url: goes with --source bitmart or binance, not ccxt:okx"),
+        ("bitmart", "http://a", None, "--ws-url: is needed with --rest-url: "),
+        ("binance", None, "ws://a", "--rest-url: is needed with --ws-url: "),
+        ("bitmart", "a:80", "ws://a", "--rest-url: must begin with http:// or https://, not 'a:80'"),
+        ("bitmart", "http://a", "http://a", "--ws-url: must begin with ws:// or wss://, not 'http://a'"),
+    ],
+)
+def test_urls_that_cannot_be_are_told_with_the_option(source, rest_url, ws_url, message):
+    with pytest.raises(ConfigError) as caught:
+        config.parse_urls(source, rest_url, ws_url)
+    assert str(caught.value).startswith(message)
 
 
 def test_the_demo_market_needs_no_files_and_takes_none(tmp_path):

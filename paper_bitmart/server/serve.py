@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -25,7 +25,10 @@ from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.capture import CaptureError
-from paper_bitmart.feed.sources import CaptureSource, demo_source
+from paper_bitmart.feed.live.errors import SourceError
+from paper_bitmart.feed.live.registry import is_live, open_source
+from paper_bitmart.feed.pairs_only import PairsOnly
+from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 from paper_bitmart.matching.warmup import warm_up
@@ -40,6 +43,8 @@ logger = logging.getLogger(__name__)
 DEMO = "demo"
 STATE_CHECK_S = 0.5
 """How often a running session is looked at for a failure."""
+MarketTime = PlaybackClock | RealClock
+"""The market's clock: of a recording, or the wall's of a live market."""
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
 START_ERRORS = (
@@ -49,6 +54,7 @@ START_ERRORS = (
     RateConfigError,
     RulesError,
     CaptureError,
+    SourceError,
     JournalError,
     ClockError,
     OSError,
@@ -62,9 +68,12 @@ class ServeOptions:
     """What `serve` runs.
 
     Attributes:
-        source: "demo", or the path of a capture file.
-        symbols: symbols/details file of a capture; None looks for `symbols_details.json` beside it.
-        speed: market seconds per real second.
+        source: "demo", the path of a capture file, or a live market: bitmart, binance, ccxt:NAME.
+        symbols: symbols/details file of a capture; None looks for `symbols_details.json` beside it. Of a live
+            market: rules in place of the venue's.
+        pairs: symbols to offer; None offers all of a recording, BTC_USDT and ETH_USDT of a live market.
+        venue_urls: `rest_url` and `ws_url` of a live market in place of the venue's own.
+        speed: market seconds per real second; 1 for a live market.
         loop: begin the recording anew at its end.
         account: opened on first start, with one key set.
         balances: its first deposit; None: ample of everything.
@@ -81,6 +90,8 @@ class ServeOptions:
 
     source: str = DEMO
     symbols: Path | None = None
+    pairs: Sequence[str] | None = None
+    venue_urls: Mapping[str, str] = field(default_factory=dict)
     speed: float = 1.0
     loop: bool = True
     account: str = "default"
@@ -116,7 +127,7 @@ class _Exchange:
     session: Session
     keys: KeyStore
     faults: Faults
-    clock: PlaybackClock
+    clock: MarketTime
     tape: SessionWriter | None
 
 
@@ -145,27 +156,29 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
     settings = options.settings
     if not is_loopback(settings.host):
         echo(f"warning: {settings.host} is open to other machines, and keys travel unencrypted")
-    exchange = _build(options)
+    clock = _clock(options)
+    # A thread, because a venue that does not answer would keep Ctrl-C waiting.
+    source = await asyncio.to_thread(_open_market, options, clock)
+    exchange = _build(options, source, clock)
     running.push_async_callback(exchange.session.close)
     warm_up(_complain)
     await exchange.session.start()
     new_key = await _open_account(options, exchange)
     app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
     server = await running.enter_async_context(Server(app, settings))
-    exchange.clock.resume()
+    if isinstance(clock, PlaybackClock):
+        clock.resume()
     _announce(options, server, exchange.keys, new_key, echo)
     return exchange
 
 
-def _build(options: ServeOptions) -> _Exchange:
+def _build(options: ServeOptions, source: Source, clock: MarketTime) -> _Exchange:
     settings = options.settings
     wall = RealClock()
     plan = FaultPlan() if options.faults is None else FaultPlan.from_toml(options.faults)
     faults = Faults(plan, at_ns=wall.now_ns())
     keys = KeyStore.open(options.keys_file if settings.state_dir is None else settings.state_dir / FILE_NAME)
-    clock = PlaybackClock(wall.now_ns(), options.speed, paused=True)
-    source = _capture(options, clock)
-    if settings.clock is ClockMode.RECORDED:
+    if isinstance(clock, PlaybackClock) and settings.clock is ClockMode.RECORDED:
         clock.seek(source.start_ns)
     venue_settings = VenueSettings() if options.fees is None else VenueSettings(fees=options.fees)
     journal = None if settings.state_dir is None else Journal(settings.state_dir)
@@ -190,7 +203,28 @@ def _build(options: ServeOptions) -> _Exchange:
     return _Exchange(session, keys, faults, clock, tape)
 
 
-def _capture(options: ServeOptions, clock: PlaybackClock) -> CaptureSource:
+def _clock(options: ServeOptions) -> MarketTime:
+    wall = RealClock()
+    if not is_live(options.source):
+        return PlaybackClock(wall.now_ns(), options.speed, paused=True)
+    if options.speed != 1:
+        raise SettingsError("speed", "1 for a live market", options.speed)
+    if options.settings.clock is ClockMode.RECORDED:
+        raise SettingsError("clock", "wall for a live market", options.settings.clock.value)
+    return wall
+
+
+def _open_market(options: ServeOptions, clock: MarketTime) -> Source:
+    """The source; blocks for file and venue."""
+    if is_live(options.source):
+        return open_source(
+            options.source, options.pairs, options.symbols, clock, notify=_complain, **options.venue_urls
+        )
+    capture = _capture(options, clock)
+    return capture if options.pairs is None else PairsOnly(capture, options.pairs)
+
+
+def _capture(options: ServeOptions, clock: MarketTime) -> CaptureSource:
     rebase = options.settings.clock is ClockMode.WALL
     if options.source == DEMO:
         return demo_source(loop=options.loop, rebase=rebase, clock=clock)
@@ -201,17 +235,17 @@ def _capture(options: ServeOptions, clock: PlaybackClock) -> CaptureSource:
     return CaptureSource(path, symbols, loop=options.loop, rebase=rebase, clock=clock)
 
 
-def _follow(clock: PlaybackClock, venue: Venue, settings: ServerSettings) -> None:
+def _follow(clock: MarketTime, venue: Venue, settings: ServerSettings) -> None:
     """Never start before the journal's last moment: a venue's time does not go back."""
     if clock.now_ns() >= venue.now_ns:
         return
-    if settings.clock is ClockMode.RECORDED:
-        raise SettingsError(
-            "state_dir",
-            "one whose journal does not reach beyond the recording's start",
-            str(settings.state_dir),
-        )
-    clock.seek(venue.now_ns)
+    if isinstance(clock, PlaybackClock) and settings.clock is ClockMode.WALL:
+        clock.seek(venue.now_ns)
+        return
+    start = "the recording's start" if settings.clock is ClockMode.RECORDED else "now"
+    raise SettingsError(
+        "state_dir", f"one whose journal does not reach beyond {start}", str(settings.state_dir)
+    )
 
 
 async def _open_account(options: ServeOptions, exchange: _Exchange) -> ApiKey | None:
