@@ -1,0 +1,284 @@
+"""`serve` and `connect` on live markets: local venues on real sockets, each command a process of its own."""
+
+import asyncio
+import contextlib
+import io
+import json
+import queue
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from decimal import Decimal
+
+import pytest
+from venue.binance_venue import BinanceVenue
+from venue.fault_plan import FaultPlan
+from venue.faulty_venue import FaultyVenue
+from venue.socket_venue import SocketVenue
+
+from paper_bitmart import cli
+from paper_bitmart.bitmart import signing
+from paper_bitmart.connector.paper_exchange import PaperOptions
+from paper_bitmart.connector.shell_run import announce, run_shell
+from paper_bitmart.feed.live.live_source import SystemClock, WatchSettings
+from paper_bitmart.feed.live.registry import open_source
+from paper_bitmart.server.serve import ServeOptions, serve
+from paper_bitmart.server.settings import ClockMode, ServerSettings
+
+PATIENCE_S = 240
+"""The matching core may have to be compiled first."""
+SETTLED_S = 20
+SYMBOLS = ("BTC_USDT", "ETH_USDT")
+KEY, SECRET, MEMO = "k", "s", "m"
+SERVE = (
+    "serve", "--port", "0", "--rate-limits", "off", "--api-key", KEY, "--api-secret", SECRET,
+    "--api-memo", MEMO,
+)  # fmt: skip
+NOBODY = ("--rest-url", "http://127.0.0.1:9", "--ws-url", "ws://127.0.0.1:9")
+
+
+def urls_of(venue):
+    return "--rest-url", venue.rest_url, "--ws-url", venue.ws_url
+
+
+async def command(*arguments):
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "paper_bitmart", *arguments, stdin=pipe, stdout=pipe, stderr=pipe
+    )
+
+
+class Served:
+    """A running `serve`: what it printed, and requests to it."""
+
+    def __init__(self, process):
+        self.process = process
+        self.said = {}
+
+    async def until_ready(self):
+        async with asyncio.timeout(PATIENCE_S):
+            while "ready:" not in self.said:
+                line = (await self.process.stdout.readline()).decode()
+                assert line, (await self.process.stderr.read()).decode()
+                name, _, rest = line.partition(" ")
+                self.said[name] = rest.split()
+
+    @property
+    def urls(self):
+        return "--rest-url", self.said["REST"][0], "--ws-url", self.said["websocket"][0]
+
+    async def ask(self, path, body=None, **headers):
+        payload = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.said["REST"][0] + path, payload, headers)
+
+        def answer():
+            with contextlib.closing(urllib.request.urlopen(request)) as response:
+                return json.loads(response.read())
+
+        return await asyncio.to_thread(answer)
+
+    async def admin(self, path):
+        return await self.ask(f"/paper/v1{path}", {}, **self._token())
+
+    async def status(self):
+        return (await self.ask("/paper/v1/status", **self._token()))["data"]
+
+    def _token(self):
+        return {"X-Paper-Token": self.said["token"][0], "Content-Type": "application/json"}
+
+    async def signed(self, path, body):
+        stamp = str(time.time_ns() // 10**6)
+        signature = signing.sign(SECRET, MEMO, stamp, json.dumps(body).encode())
+        headers = {"X-BM-KEY": KEY, "X-BM-SIGN": signature, "X-BM-TIMESTAMP": stamp}
+        return await self.ask(path, body, **headers, **{"Content-Type": "application/json"})
+
+    async def book(self, symbol):
+        data = (await self.ask(f"/spot/quotation/v3/books?symbol={symbol}&limit=50"))["data"]
+        return data["bids"], data["asks"]
+
+    async def is_live(self):
+        [service] = (await self.ask("/system/service"))["data"]["service"]
+        return service["status"] == "2"
+
+    async def buys_at_market(self, symbol):
+        """Place a buy that takes; returns the order as it stands."""
+        _, asks = await self.book(symbol)
+        order = {"symbol": symbol, "side": "buy", "type": "limit", "size": "0.1", "price": asks[9][0]}
+        placed = await self.signed("/spot/v2/submit_order", order)
+        return (await self.signed("/spot/v4/query/order", {"orderId": placed["data"]["order_id"]}))["data"]
+
+
+@contextlib.asynccontextmanager
+async def serving(*arguments):
+    served = Served(await command(*SERVE, *arguments))
+    try:
+        await served.until_ready()
+        yield served
+        served.process.send_signal(signal.SIGTERM)
+        _, errors = await served.process.communicate()
+        assert (served.process.returncode, errors) == (0, b"")
+    finally:
+        if served.process.returncode is None:
+            served.process.kill()
+            await served.process.communicate()
+
+
+async def until(condition):
+    async with asyncio.timeout(SETTLED_S):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
+# --- serve ---
+
+
+async def test_a_server_mirrors_another_server():
+    async with serving("--pairs", "BTC-USDT") as first:
+        rows = (await first.ask("/spot/v1/symbols"))["data"]["symbols"]
+        assert rows == ["BTC_USDT"]
+        async with serving("--source", "bitmart", "--pairs", "BTC-USDT", *first.urls) as mirror:
+            await until(mirror.is_live)
+            order = await mirror.buys_at_market("BTC_USDT")
+            assert (order["state"], Decimal(order["filledSize"])) == ("filled", Decimal("0.1"))
+
+            async def is_equal():
+                # Pushes keep market time: paused between a change and its push, the first is ahead for good.
+                await first.admin("/clock/resume")
+                await asyncio.sleep(0.13)
+                await first.admin("/clock/pause")
+                await asyncio.sleep(0.1)
+                return await mirror.book("BTC_USDT") == await first.book("BTC_USDT")
+
+            await until(is_equal)
+            bids, asks = await mirror.book("BTC_USDT")
+            assert (len(bids), len(asks)) == (50, 50)
+
+
+async def test_a_server_of_binances_market_fills_and_tells_feed_states_and_cannot_be_paused():
+    venue = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns)
+    async with venue.serving(), serving("--source", "binance", *urls_of(venue)) as served:
+        await until(served.is_live)
+        status = await served.status()
+        assert status["source"] == f"Binance at {venue.ws_url}"
+        assert {symbol: row["state"] for symbol, row in status["feed"].items()} == {
+            "BTC_USDT": "live", "ETH_USDT": "live",
+        }  # fmt: skip
+        assert (await served.buys_at_market("ETH_USDT"))["state"] == "filled"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            await served.admin("/clock/pause")
+        assert refused.value.code == 409
+        assert "the market is live, its clock cannot be steered" in refused.value.read().decode()
+        assert {name.partition("@")[0] for name in venue.subscriptions} == {"btcusdt", "ethusdt"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"speed": 2.0}, "error: speed: 1 for a live market"),
+        ({"settings": ServerSettings(clock=ClockMode.RECORDED)}, "error: clock: wall for a live market"),
+    ],
+)
+def test_a_live_market_has_its_own_time(capsys, changed, message):
+    assert serve(ServeOptions(source="binance", **changed)) == 2
+    assert capsys.readouterr().err.startswith(message)
+
+
+# --- both ---
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("bitmart", "BitMart stopped trading on 26 August 2026. Use --source demo"),
+        ("binance", "Binance may be closed to your country or network"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("connect", "bitmart_paper_trade"), SERVE])
+def test_a_venue_that_nobody_answers_for_is_one_line_and_2(monkeypatch, capsys, arguments, source, said):
+    monkeypatch.setattr(sys, "argv", ["paper-bitmart", *arguments, "--source", source, *NOBODY])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("balance\n"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    captured = capsys.readouterr()
+    assert (ended.value.code, captured.out) == (2, "")
+    assert captured.err.startswith("error: ")
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+
+
+# --- connect ---
+
+
+async def shell_session(venue, source, *lines):
+    process = await command("connect", "bitmart_paper_trade", "--source", source, *urls_of(venue))
+    out, err = await process.communicate("\n".join((*lines, "")).encode())
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_shell_on_binances_market_trades():
+    venue = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns)
+    async with venue.serving():
+        code, out, err = await shell_session(venue, "binance", "buy BTC-USDT market 100", "status", "exit")
+    assert (code, err) == (0, "")
+    assert f"BTC-USDT and ETH-USDT from Binance at {venue.ws_url}; paper money only." in out
+    assert "#1 bought " in out
+    assert "BTC-USDT: live, 0 open orders" in out
+
+
+async def test_a_bitmart_whose_books_are_empty_is_told_at_the_start_with_what_to_do():
+    clock = SystemClock()
+    venue = SocketVenue(FaultyVenue(SYMBOLS, 1, FaultPlan([], 0), clock.now_ns()), clock.now_ns)
+    venue.books_are_empty = True
+    async with venue.serving():
+        code, out, err = await shell_session(venue, "bitmart", "balance")
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        f"error: BitMart at {venue.rest_url}: its books are empty. BitMart stopped trading on 26 August 2026."
+    )
+
+
+class Typed:
+    """A pipe into the shell that stays open until it is closed."""
+
+    def __init__(self):
+        self._lines = queue.Queue()
+        self.readline = self._lines.get
+
+    def isatty(self):
+        return False
+
+    def close(self):
+        self._lines.put("")
+
+
+async def test_a_market_that_goes_away_later_is_announced_in_the_shell(capsys):
+    venue = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns)
+    typed, out, said = Typed(), io.StringIO(), []
+
+    def source(clock):
+        urls = {"rest_url": venue.rest_url, "ws_url": venue.ws_url}
+        watch = WatchSettings(silent_ns=10**9)
+        return open_source("binance", SYMBOLS, None, clock, notify=announce, watch=watch, **urls)
+
+    async def is_announced():
+        said.append(capsys.readouterr().out)
+        return "Trying on." in "".join(said)
+
+    async def is_connected():
+        return "You are now connected" in out.getvalue()
+
+    async with venue.serving():
+        shell = asyncio.ensure_future(
+            asyncio.to_thread(run_shell, PaperOptions(source=source), "paper", stdin=typed, stdout=out)
+        )
+        await until(is_connected)
+        assert "the market is" not in out.getvalue()
+    try:
+        await until(is_announced)
+    finally:
+        typed.close()
+        assert await shell == 0
+    assert f"Binance at {venue.ws_url}: no market (" in "".join(said)
+    assert "BTC-USDT: the market is closed; nothing fills until it is back" in out.getvalue()
