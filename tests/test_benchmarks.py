@@ -14,6 +14,7 @@ from paper_bitmart.feed.playback import book_after
 ROOT = Path(__file__).parents[1]
 TABLES = {
     "core --no-rival": ("Own orders resting", "Quoting both sides", "Book only"),
+    "backtest --no-rival": ("Quoting both sides",),
     "replay": ("Raw capture",),
     "startup": ("Seconds to the first output",),
     "memory": ("Memory of one more", "A long replay"),
