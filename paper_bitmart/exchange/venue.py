@@ -321,6 +321,8 @@ class Venue(Queries):
     ) -> tuple[int, list[Event]]:
         """Let one symbol's market go on: `events[start:]` with recv_ns <= until_ns.
 
+        An event that is handed over after a later command still counts; its fills get the command's time.
+
         Returns:
             Index of the first event not applied, and what happened to orders and feed; mostly nothing.
 
@@ -463,11 +465,16 @@ class Venue(Queries):
         self._parts.life.cancel(order, CancelSource.USER, at_ns)
 
     def _apply(self, found: Iterable[Occurrence]) -> list[Event]:
+        command_ns = self._parts.command_ns
         for one in found:
             if isinstance(one.what, FeedState):
                 self._feed_changed(one.symbol, one.what, one.at_ns)
-            else:
-                self._parts.life.apply(one.what, self._parts.market(one.symbol).rules)
+                continue
+            report = one.what
+            if report.at_ns < command_ns:
+                # The source handed its message over after the command, and an order's time never goes back.
+                report = report._replace(at_ns=command_ns)
+            self._parts.life.apply(report, self._parts.market(one.symbol).rules)
         return self._finish()
 
     def _feed_changed(self, symbol: str, state: FeedState, at_ns: int) -> None:

@@ -421,6 +421,17 @@ def test_events_after_the_limit_wait_for_the_next_call(bench):
     assert [event.at_ns - bench.at_ns for event in first + second if hasattr(event, "fill")] == [5, 9]
 
 
+def test_a_late_market_event_fills_at_the_command_that_overtook_it_not_before(bench):
+    event_ns = bench.tick()
+    order = bench.order(bench.place("buy", "limit", price="99", size="1"))
+    assert order.created_ns > event_ns
+    late = whole_book(event_ns, bids={9800: 100}, asks={9895: 100})
+    events = bench.venue.market(SYMBOL, late)[1]
+    [filled] = [event for event in events if hasattr(event, "fill")]
+    assert (filled.fill.at_ns, filled.order.updated_ns) == (order.created_ns, order.created_ns)
+    assert {event.at_ns for event in events} == {order.created_ns}
+
+
 def test_an_unknown_symbol_has_no_market(bench):
     assert refused_code(bench.venue.market, "NO_PE", print_at(1, Side.BUY, 1, 1)) == 50001
 
