@@ -48,7 +48,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("fault", "counters"), EXPECTED.items(), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("fault", "counters"), EXPECTED.items(), ids=[fault.name for fault in EXPECTED])
 def test_a_fault_is_noticed_by_what_watches_for_it(fault, counters):
     start_ns = START_NS + 10 * SECOND_NS
     plan = FaultPlan([Span(fault, start_ns, start_ns + 60 * SECOND_NS, 1.0)], refused_share=0)
