@@ -68,7 +68,7 @@ class Shell:
             if line is not None:
                 await self._do(line)
         except BitmartError as error:
-            self._say(f"refused: {error}")
+            self._say(words.refused(error))
         except (LineError, UnknownPair) as error:
             self.bad_lines += 1
             self._complain(f"error: {error}")

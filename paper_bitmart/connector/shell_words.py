@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from paper_bitmart.bitmart.decimals import format_atoms
 from paper_bitmart.bitmart.enums import CancelSource, OrderType, Side
+from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.bitmart.topics import trading_pair_of
 from paper_bitmart.exchange.identifiers import ORDER_ID_FIRST
@@ -12,6 +13,9 @@ from paper_bitmart.exchange.orders import Fill, Order
 from paper_bitmart.matching.reports import Evidence
 
 NS_PER_S = 10**9
+
+MARKET_BUY_TOO_SMALL = 51012
+"""BitMart's code for a market buy below the least notional."""
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -63,6 +67,12 @@ def span(duration_ns: int) -> str:
     if duration_ns < NS_PER_S:
         return f"{duration_ns / 10**6:g} ms"
     return f"{duration_ns / NS_PER_S:.3f} s"
+
+
+def refused(error: BitmartError) -> str:
+    """A refusal; with the form of a market buy where a size was most likely given for the amount."""
+    hint = "; a market buy takes the amount to spend: buy PAIR market AMOUNT_IN_QUOTE"
+    return f"refused: {error}{hint if error.code == MARKET_BUY_TOO_SMALL else ''}"
 
 
 def order_line(order: Order, rules: SymbolRules) -> str:

@@ -70,6 +70,12 @@ async def test_what_a_session_ends_with(paper, lines, last):
     assert spoken.shell.bad_lines == 0
 
 
+async def test_a_size_given_to_a_market_buy_is_told_what_it_takes(paper):
+    spoken = await speak(paper, "buy BTC-USDT market 0.01")
+    assert spoken.said[-1].startswith("refused: 51012 ")
+    assert spoken.said[-1].endswith("buy PAIR market AMOUNT_IN_QUOTE")
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [
