@@ -14,6 +14,7 @@ import typer
 
 from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_backtest import backtest, convert
+from paper_bitmart.cli_realism import score
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
@@ -301,6 +302,7 @@ def serve(
 app.command()(record)
 app.command()(convert)
 app.command()(backtest)
+app.command()(score)
 
 
 @journal_app.command("export")

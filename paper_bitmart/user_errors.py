@@ -22,6 +22,7 @@ USER_ERRORS = frozenset({
     "paper_bitmart.feed.live.recorder.RecordingError",
     "paper_bitmart.feed.pairs_only.UnknownPair",
     "paper_bitmart.matching.latency.LatencyError",
+    "paper_bitmart.realism.outcomes.OutcomesError",
     "paper_bitmart.server.faults.FaultPlanError",
     "paper_bitmart.server.keys.KeysError",
     "paper_bitmart.server.settings.SettingsError",

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "paper_bitmart"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-ROOMS = ("bitmart", "matching", "feed", "exchange", "backtest", "server", "connector", "")
+ROOMS = ("bitmart", "matching", "feed", "exchange", "backtest", "realism", "server", "connector", "")
 """From the ground up; "" is the front door."""
 STRANGERS = {("feed", "matching")}
 """Neighbours that do not know each other either."""

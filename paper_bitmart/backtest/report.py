@@ -62,15 +62,15 @@ def write_report(results: Results, path: Path | str) -> None:
     Raises:
         ReportError: plotly is not installed. OSError: as `open`.
     """
-    figures = _plotly()
+    figures = plotly_modules()
     rows = statistics(results)
     charts = []
     for number, row in enumerate(rows):
         series = pair_series(results, row.account, row.symbol)
         charts.append(f"<h2>{html.escape(row.symbol)}, account {html.escape(row.account)}</h2>")
         # The library is in the page once, whole: nothing is loaded from anywhere.
-        charts.append(_html(_main_figure(figures, series), with_library=number == 0))
-        charts.append(_html(_markout_figure(figures, series)))
+        charts.append(figure_html(_main_figure(figures, series), with_library=number == 0))
+        charts.append(figure_html(_markout_figure(figures, series)))
     page = PAGE.format(
         title=html.escape(f"Backtest: {results.name}"),
         run=html.escape(run_line(results)),
@@ -91,7 +91,8 @@ def run_line(results: Results) -> str:
     )
 
 
-def _plotly() -> Any:
+def plotly_modules() -> Any:
+    """plotly with graph_objects and subplots. Raises ReportError: it is not installed."""
     try:
         import plotly.graph_objects
         import plotly.subplots
@@ -195,7 +196,8 @@ def _gaps(prices: np.ndarray) -> np.ndarray:
     return np.where(prices > 0, prices, np.nan)
 
 
-def _html(figure: Any, *, with_library: bool = False) -> str:
+def figure_html(figure: Any, *, with_library: bool = False) -> str:
+    """A figure as a part of a page; the first of a page brings the library."""
     text: str = figure.to_html(full_html=False, include_plotlyjs=with_library)
     return text
 
