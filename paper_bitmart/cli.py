@@ -14,6 +14,7 @@ import typer
 
 from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_backtest import backtest, convert
+from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
 from paper_bitmart.cli_realism import score
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
@@ -101,7 +102,10 @@ def connect(
     symbols: Symbols = None,
     state: State = None,
     queue_model: QueueModelName = None,
+    latency: Latency = None,
     entry_latency_ms: EntryLatency = None,
+    latency_load_us: LatencyLoad = None,
+    seed: LatencySeed = 0,
     record: Record = None,
 ) -> None:
     """Trade by hand in a shell, or by lines from a pipe.
@@ -125,7 +129,9 @@ def connect(
         "pairs": symbols_wanted,
         "balances": config.parse_balances(balance or []),
         "state": state,
-        "latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
+        "latency": config.parse_latency(
+            latency, entry_ms=entry_latency_ms, load_us=latency_load_us, seed=seed
+        ),
         "queue_model": config.parse_queue_model(queue_model),
         "record": record,
     }
@@ -146,6 +152,7 @@ def replay(
     out: Annotated[Path | None, typer.Option(help="What became of them, one JSON object per line.")] = None,
     balance: Balances = None,
     queue_model: QueueModelName = None,
+    latency: Latency = None,
     entry_latency_ms: EntryLatency = None,
     cancel_latency_ms: Annotated[
         str | None, typer.Option(metavar="MS", help="Default: as the entry latency.")
@@ -153,7 +160,8 @@ def replay(
     jitter_ms: Annotated[
         str | None, typer.Option(metavar="MS", help="Mean of a random delay on top of both latencies.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random delays.")] = 0,
+    latency_load_us: LatencyLoad = None,
+    seed: LatencySeed = 0,
     maker_fee_ppm: MakerFee = None,
     taker_fee_ppm: TakerFee = None,
     no_fees: NoFees = False,
@@ -184,11 +192,15 @@ def replay(
     settings: dict[str, Any] = {
         "balances": config.parse_balances(balance or []),
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
-        "entry_latency_ns": config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0,
-        "cancel_latency_ns": config.parse_latency_ns("--cancel-latency-ms", cancel_latency_ms),
-        "jitter_ns": config.parse_latency_ns("--jitter-ms", jitter_ms) or 0,
+        "latency": config.parse_latency(
+            latency,
+            entry_ms=entry_latency_ms,
+            cancel_ms=cancel_latency_ms,
+            jitter_ms=jitter_ms,
+            load_us=latency_load_us,
+            seed=seed,
+        ),
         "queue_model": config.parse_queue_model(queue_model),
-        "seed": seed,
     }
     _warm_up()
     from paper_bitmart.backtest.replay import ReplayOptions
@@ -249,7 +261,10 @@ def serve(
     clock: Annotated[str, typer.Option(metavar="wall|recorded", help="A replay's outgoing times.")] = "wall",
     faults: Annotated[Path | None, typer.Option(help="A fault plan, TOML.")] = None,
     queue_model: QueueModelName = None,
+    latency: Latency = None,
     entry_latency_ms: EntryLatency = None,
+    latency_load_us: LatencyLoad = None,
+    seed: LatencySeed = 0,
     maker_fee_ppm: MakerFee = None,
     taker_fee_ppm: TakerFee = None,
     no_fees: NoFees = False,
@@ -267,7 +282,7 @@ def serve(
     from paper_bitmart import config
 
     rules = config.check_source(source, symbols)
-    latency_ns = config.parse_latency_ns("--entry-latency-ms", entry_latency_ms)
+    chosen = config.parse_latency(latency, entry_ms=entry_latency_ms, load_us=latency_load_us, seed=seed)
     market_speed = config.parse_speed(speed)
     config.check_live_time(source, market_speed, clock)
     settings: dict[str, Any] = {
@@ -285,7 +300,6 @@ def serve(
         "record": record,
     }
     _warm_up()
-    from paper_bitmart.matching.latency import LatencyProfile
     from paper_bitmart.server.serve import ServeOptions
     from paper_bitmart.server.serve import serve as run_server
     from paper_bitmart.server.settings import BookMode, ClockMode, ServerSettings
@@ -295,8 +309,8 @@ def serve(
         book=config.choice("--book", book, BookMode), clock=config.choice("--clock", clock, ClockMode),
         private_push_delay_ms=push_delay_ms, lenient_topics=lenient_topics,
     )  # fmt: skip
-    latency = LatencyProfile.constant(latency_ns) if latency_ns else None
-    raise typer.Exit(run_server(ServeOptions(settings=server, latency=latency, **settings)))
+    profile = None if chosen.is_none else chosen.profile()
+    raise typer.Exit(run_server(ServeOptions(settings=server, latency=profile, **settings)))
 
 
 app.command()(record)

@@ -1,17 +1,21 @@
 """The `backtest` and `convert` commands: their options, checked, handed to `backtest/`."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
+
 if TYPE_CHECKING:
     from paper_bitmart.backtest.backtest import Progress
     from paper_bitmart.backtest.history_convert import Converted
     from paper_bitmart.backtest.results import Results
+    from paper_bitmart.backtest.tape import Tape
+    from paper_bitmart.matching.latency_load import RecordedLoad
 
 Rules = Annotated[
     Path | None, typer.Option("--symbols", help="Rules: a symbols/details reply; histories bring their own.")
@@ -32,9 +36,12 @@ def backtest(
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     png: Annotated[Path | None, typer.Option(help="Write a picture of the first symbol here.")] = None,
     balance: Annotated[list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT")] = None,
+    latency: Latency = None,
     entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Orders and cancels.")] = None,
     response_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Answers and fills.")] = None,
     data_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Market data.")] = None,
+    latency_load_us: LatencyLoad = None,
+    seed: LatencySeed = 0,
     queue_model: Annotated[str | None, typer.Option(help="See docs/matching.md.")] = None,
     maker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million; default 2500.")] = None,
     taker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million; default 2500.")] = None,
@@ -49,23 +56,21 @@ def backtest(
         "fees": config.parse_fees(maker_fee_ppm, taker_fee_ppm, no_fees=no_fees),
         "queue_model": config.parse_queue_model(queue_model),
     }
-    delays_ns = [
-        config.parse_latency_ns(f"--{name}-latency-ms", text) or 0
-        for name, text in (
-            ("entry", entry_latency_ms), ("response", response_latency_ms), ("data", data_latency_ms)
-        )
-    ]  # fmt: skip
+    delays = config.parse_latency(
+        latency, entry_ms=entry_latency_ms, response_ms=response_latency_ms, data_ms=data_latency_ms,
+        load_us=latency_load_us, seed=seed,
+    )  # fmt: skip
     from paper_bitmart.backtest.backtest import Backtest
     from paper_bitmart.backtest.strategy_file import load_strategy, parse_arguments
-    from paper_bitmart.matching.latency import LatencyProfile
+    from paper_bitmart.backtest.tape import open_data
     from paper_bitmart.matching.warmup import warm_up
 
     chosen = load_strategy(strategy, parse_arguments(arguments or []))
-    entry_ns, response_ns, data_ns = delays_ns
-    latency = LatencyProfile.constant(entry_ns, response_ns=response_ns, market_data_ns=data_ns)
     warm_up(lambda text: typer.echo(text, err=True))
-    paths, rules = _data(data, symbols)
-    run = Backtest(paths, chosen, rules=rules, latency=latency, **settings)
+    tapes = open_data(*_data(data, symbols), settings.pop("symbols"))
+    run = Backtest(
+        tapes, chosen, latency=delays.profile(_load(tapes) if delays.load_ns else None), **settings
+    )
     with _progress_bar() as show:
         results = run.run(progress=show)
     _print(results)
@@ -147,6 +152,14 @@ def _print_converted(done: "Converted") -> None:
     lines += [line for report in done.reports for line in report.lines()]
     for line in lines:
         typer.echo(line, err=True)
+
+
+def _load(tapes: "Mapping[str, Tape]") -> "RecordedLoad":
+    """How busy the markets were: the receive time of every message."""
+    from paper_bitmart.feed.events import message_times
+    from paper_bitmart.matching.latency_load import RecordedLoad
+
+    return RecordedLoad(message_times([events for tape in tapes.values() for events in tape.chunks()]))
 
 
 def _data(data: list[Path] | None, symbols: Path | None) -> tuple[list[Path], Path | None]:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
+
 Rules = Annotated[
     Path, typer.Option("--symbols", help="Rules: a symbols/details reply of BitMart, as a file.")
 ]
@@ -23,10 +25,12 @@ def score(
         typer.Option(metavar="CSV", help="Exact best prices for mids; default: the capture's own book."),
     ] = None,
     queue_model: Annotated[str | None, typer.Option(help="See docs/matching.md.")] = None,
+    latency: Latency = None,
     entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS")] = None,
     cancel_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Default: as entry.")] = None,
     jitter_ms: Annotated[str | None, typer.Option(metavar="MS", help="Mean of a random delay.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random delays.")] = 0,
+    latency_load_us: LatencyLoad = None,
+    seed: LatencySeed = 0,
     out: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     png: Annotated[Path | None, typer.Option(help="Write its charts as a picture here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
@@ -37,9 +41,10 @@ def score(
     """
     from paper_bitmart import config
 
-    entry_ns = config.parse_latency_ns("--entry-latency-ms", entry_latency_ms) or 0
-    cancel_ns = config.parse_latency_ns("--cancel-latency-ms", cancel_latency_ms)
-    jitter_ns = config.parse_latency_ns("--jitter-ms", jitter_ms) or 0
+    delays = config.parse_latency(
+        latency, entry_ms=entry_latency_ms, cancel_ms=cancel_latency_ms, jitter_ms=jitter_ms,
+        load_us=latency_load_us, seed=seed,
+    )  # fmt: skip
     model = config.parse_queue_model(queue_model)
     from paper_bitmart.matching.warmup import warm_up
 
@@ -49,7 +54,7 @@ def score(
 
     options = ScoreOptions(
         capture=capture, symbols=symbols, orders=orders, truth=truth, fills=fills, bbo=bbo, queue_model=model,
-        entry_latency_ns=entry_ns, cancel_latency_ns=cancel_ns, jitter_ns=jitter_ns, seed=seed,
+        latency=delays,
         with_probabilities=out is not None or png is not None,
     )  # fmt: skip
     scored = run_score(options, _say)

@@ -14,6 +14,7 @@ from paper_bitmart.bitmart.topics import symbol_of
 
 if TYPE_CHECKING:
     from paper_bitmart.exchange.fees import FeeRates
+    from paper_bitmart.exchange.latency_choice import LatencyChoice
     from paper_bitmart.matching.models import QueueModel
 
 E = TypeVar("E", bound=StrEnum)
@@ -21,6 +22,7 @@ E = TypeVar("E", bound=StrEnum)
 DEMO = "demo"
 CONNECTOR = "bitmart_paper_trade"
 NS_PER_MS = 10**6
+NS_PER_US = 10**3
 SPEED_MAX = 10**6
 SERVE_SPEED_MAX = 100.0
 """What `max` means to a server: of the demo some 80,000 market events a second."""
@@ -97,6 +99,48 @@ def parse_latency_ns(option: str, text: str | None) -> int | None:
     if not 0 <= latency_ms <= LATENCY_MS_MAX:
         raise ConfigError(option, f"must be 0 to {LATENCY_MS_MAX} ms, not {text}")
     return int(latency_ms * NS_PER_MS)
+
+
+def parse_latency(
+    base: str | None,
+    *,
+    entry_ms: str | None = None,
+    cancel_ms: str | None = None,
+    response_ms: str | None = None,
+    data_ms: str | None = None,
+    jitter_ms: str | None = None,
+    load_us: str | None = None,
+    seed: int = 0,
+) -> "LatencyChoice":
+    """The latency that a command's options ask for; `base` is a preset, the file of a series, or None.
+
+    Raises:
+        ConfigError: no such preset or file, a number outside its range, or jitter on top of a preset.
+    """
+    from paper_bitmart.exchange.latency_choice import LatencyChoice
+    from paper_bitmart.matching.latency_presets import PRESETS
+
+    chosen: str | Path = base or "none"
+    if chosen not in PRESETS:
+        chosen = Path(chosen)
+        if not chosen.is_file():
+            raise ConfigError("--latency", f"must be one of {', '.join(PRESETS)} or a file, not {base!r}")
+    jitter_ns = parse_latency_ns("--jitter-ms", jitter_ms) or 0
+    if jitter_ns and chosen != "none":
+        raise ConfigError("--jitter-ms", "contradicts --latency, which brings its own")
+    load = _number("--latency-load-us", load_us or "0")
+    if not 0 <= load <= LATENCY_MS_MAX:
+        raise ConfigError("--latency-load-us", f"must be 0 to {LATENCY_MS_MAX}, not {load_us}")
+    return LatencyChoice(
+        base=chosen,
+        entry_ns=parse_latency_ns("--entry-latency-ms", entry_ms),
+        cancel_ns=parse_latency_ns("--cancel-latency-ms", cancel_ms),
+        response_ns=parse_latency_ns("--response-latency-ms", response_ms),
+        market_data_ns=parse_latency_ns("--data-latency-ms", data_ms),
+        jitter_ns=jitter_ns,
+        seed=seed,
+        load_ns=int(load * NS_PER_US),
+    )
 
 
 def parse_fees(maker_ppm: int | None, taker_ppm: int | None, *, no_fees: bool) -> "FeeRates":

@@ -16,6 +16,7 @@ USER_ERRORS = frozenset({
     "paper_bitmart.config.ConfigError",
     "paper_bitmart.exchange.clock.ClockError",
     "paper_bitmart.exchange.journal_error.JournalError",
+    "paper_bitmart.exchange.latency_choice.LatencyFileError",
     "paper_bitmart.feed.capture.CaptureError",
     "paper_bitmart.feed.event_file.EventFileError",
     "paper_bitmart.feed.live.errors.SourceError",

@@ -9,6 +9,7 @@ import pytest
 from paper_bitmart import config
 from paper_bitmart.config import ConfigError
 from paper_bitmart.exchange.fees import DEFAULT_FEES, NO_FEES, FeeRates
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS
 
 
@@ -160,3 +161,31 @@ def test_a_replay_never_writes_over_what_it_reads(tmp_path, place, option):
 def test_a_capture_that_is_not_there_is_named():
     with pytest.raises(ConfigError, match="there is no capture file 'nothing'"):
         config.check_source("nothing", None)
+
+
+# --- latency ---
+
+
+def test_a_latency_is_a_preset_a_file_or_constants(tmp_path):
+    series = tmp_path / "series.csv"
+    series.write_text("at_ns,entry_ns\n1,2\n")
+    assert config.parse_latency(None).is_none
+    assert config.parse_latency("assumed_near", seed=3) == LatencyChoice(base="assumed_near", seed=3)
+    assert config.parse_latency(str(series)).base == series
+    chosen = config.parse_latency(None, entry_ms="5", jitter_ms="1", load_us="0.5")
+    assert chosen == LatencyChoice(entry_ns=5_000_000, jitter_ns=1_000_000, load_ns=500)
+
+
+@pytest.mark.parametrize(
+    ("base", "options", "told"),
+    [
+        ("fast", {}, "--latency: must be one of none, measured_tail, "),
+        ("assumed_near", {"jitter_ms": "1"}, "--jitter-ms: contradicts --latency"),
+        (None, {"load_us": "-1"}, "--latency-load-us: must be 0 to 60000, not -1"),
+        (None, {"entry_ms": "x"}, "--entry-latency-ms: "),
+    ],
+)
+def test_a_latency_that_cannot_be_is_refused_by_the_name_of_its_option(base, options, told):
+    with pytest.raises(ConfigError) as error:
+        config.parse_latency(base, **options)
+    assert told in str(error.value)

@@ -15,6 +15,7 @@ from small_market import DEMO, DEMO_ORDERS, DEMO_RULES, ES, ES_ORDERS, ES_RULES
 
 from paper_bitmart.backtest.replay import ReplayOptions, replay
 from paper_bitmart.bitmart.rules import load_rules
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.event_file import save_events
 
@@ -30,7 +31,7 @@ def demo(tmp_path_factory):
     save_events(events, load_capture(DEMO, load_rules(DEMO_RULES)).events)
     options = ReplayOptions(
         capture=events, symbols=DEMO_RULES, orders=DEMO_ORDERS, out=folder / "whole.jsonl",
-        entry_latency_ns=LATENCY_MS * 10**6, jitter_ns=JITTER_MS * 10**6, seed=SEED,
+        latency=LatencyChoice(entry_ns=LATENCY_MS * 10**6, jitter_ns=JITTER_MS * 10**6, seed=SEED),
     )  # fmt: skip
     replay(options)
     return options

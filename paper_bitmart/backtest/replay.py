@@ -12,7 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -33,12 +33,14 @@ from paper_bitmart.exchange.checks import amount_in_atoms
 from paper_bitmart.exchange.events import Event
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
 from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.exchange.line import Arrival, CommandLine
 from paper_bitmart.exchange.markets import CoreMatchers
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.convert import CaptureReport
-from paper_bitmart.matching.latency import Constant, Exponential, LatencyModel, LatencyProfile
+from paper_bitmart.matching.latency import LatencyProfile
+from paper_bitmart.matching.latency_load import RecordedLoad
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 TIME_MAX_NS = 2**63 - 1
@@ -58,8 +60,7 @@ class ReplayOptions:
         capture: raw capture, or events converted from one (`.npz`). symbols: its symbols/details file.
         orders: see `replay_orders`. out: see `replay_out`.
         balances: first deposit of every account that appears; None: ample of everything.
-        cancel_latency_ns: None is the entry latency.
-        jitter_ns: mean of an exponential delay on top of either latency, drawn with `seed`; 0 for none.
+        latency: of commands on their way.
         state: directory of the journal; None keeps none.
         until_ns: play no further than this; None plays everything.
         resume: go on from the checkpoint in `state`.
@@ -72,10 +73,7 @@ class ReplayOptions:
     balances: Mapping[str, Decimal] | None = None
     fees: FeeRates = DEFAULT_FEES
     queue_model: QueueModel = DEFAULT_MODEL
-    entry_latency_ns: int = 0
-    cancel_latency_ns: int | None = None
-    jitter_ns: int = 0
-    seed: int = 0
+    latency: LatencyChoice = field(default_factory=LatencyChoice)
     state: Path | None = None
     until_ns: int | None = None
     resume: bool = False
@@ -245,7 +243,7 @@ def _replay(options: ReplayOptions, progress: Callable[[Progress], None] | None)
     market = load_market(options.capture, rules, str(options.symbols))
     listed = _listed(rules, market, orders.commands)
     _check_balances(listed, options.balances)
-    schedule = _schedule(orders.commands, _latency(options))
+    schedule = _schedule(orders.commands, _latency(options.latency, market))
     settings = VenueSettings(fees=options.fees, accounts_max=max(100_000, len(orders.commands)))
     matchers = CoreMatchers(options.queue_model)
     if options.state is None:
@@ -310,16 +308,8 @@ def _check_balances(rules: Mapping[str, SymbolRules], balances: Mapping[str, Dec
             amount_in_atoms(assets, asset, amount)
 
 
-def _latency(options: ReplayOptions) -> LatencyProfile:
-    entry_ns = options.entry_latency_ns
-    cancel_ns = entry_ns if options.cancel_latency_ns is None else options.cancel_latency_ns
-    return LatencyProfile(entry=_delay(options, entry_ns, 0), cancel=_delay(options, cancel_ns, 1))
-
-
-def _delay(options: ReplayOptions, shift_ns: int, stream: int) -> LatencyModel:
-    if not options.jitter_ns:
-        return Constant(shift_ns)
-    return Exponential(shift_ns, options.jitter_ns, 2 * options.seed + stream)
+def _latency(choice: LatencyChoice, market: ReplayMarket) -> LatencyProfile:
+    return choice.profile(RecordedLoad(market.message_times()) if choice.load_ns else None)
 
 
 def _schedule(commands: Sequence[ReplayCommand], latency: LatencyProfile) -> list[Arrival[ReplayCommand]]:
@@ -348,10 +338,12 @@ def _fingerprint(options: ReplayOptions, market: ReplayMarket) -> str:
     """A hash of all that decides the bytes of OUT."""
     settings = (
         sorted((options.balances or {}).items()), options.balances is None, options.fees, options.queue_model,
-        options.entry_latency_ns, options.cancel_latency_ns, options.jitter_ns, options.seed,
+        options.latency,
     )  # fmt: skip
     digest = hashlib.sha256(market.fingerprint().encode())
     digest.update(options.symbols.read_bytes())
     digest.update(options.orders.read_bytes())
     digest.update(repr(settings).encode())
+    if isinstance(options.latency.base, Path):
+        digest.update(options.latency.base.read_bytes())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from paper_bitmart.exchange.markets import MarketBatch
 from paper_bitmart.feed.capture import CaptureError
 from paper_bitmart.feed.convert import CaptureReport, load_capture
 from paper_bitmart.feed.event_file import load_events
+from paper_bitmart.feed.events import message_times
 
 NEVER_NS = 2**63 - 1
 
@@ -65,6 +66,10 @@ class ReplayMarket:
             self.done[symbol] = end
             self._next_ns[symbol] = self._time_at(symbol, end)
         self.next_ns = min(self._next_ns.values(), default=NEVER_NS)
+
+    def message_times(self) -> np.ndarray:
+        """Receive times of all messages, rising; (n,) int64."""
+        return message_times([*self._events.values()])
 
     def fingerprint(self) -> str:
         """A hash of all events: a raw capture and its converted form have the same."""

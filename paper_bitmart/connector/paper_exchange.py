@@ -11,6 +11,7 @@ from paper_bitmart.connector.market_time import MarketTime, RunningTime, Stepped
 from paper_bitmart.exchange.clock import PlaybackClock, RealClock, SimulatedClock
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
 from paper_bitmart.exchange.journal import Journal
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.exchange.markets import CoreMatchers
 from paper_bitmart.exchange.restart import recover
 from paper_bitmart.exchange.session import Session
@@ -46,8 +47,7 @@ class PaperOptions:
         pairs: symbols to offer; None offers all of the market.
         balances: first deposit of a new account; None: QUOTE_AMOUNT and BASE_AMOUNT.
         state: the journal's directory; None keeps nothing.
-        latency_ns: of orders and cancels on their way to the exchange.
-        latency: all of the client's delays; `latency_ns` is not used then.
+        latency: of the client.
         fees: maker and taker rates of everybody.
         record: folder to record the session into (docs/sessions.md); None records nothing.
     """
@@ -61,8 +61,7 @@ class PaperOptions:
     balances: Mapping[str, Decimal] | None = None
     state: Path | None = None
     queue_model: QueueModel = DEFAULT_MODEL
-    latency_ns: int = 0
-    latency: LatencyProfile | None = None
+    latency: LatencyChoice | LatencyProfile | None = None
     fees: FeeRates = DEFAULT_FEES
     record: Path | None = None
 
@@ -163,9 +162,9 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
 
 
 def _latency(options: PaperOptions) -> LatencyProfile | None:
-    if options.latency is not None or not options.latency_ns:
+    if not isinstance(options.latency, LatencyChoice):
         return options.latency
-    return LatencyProfile.constant(options.latency_ns)
+    return None if options.latency.is_none else options.latency.profile()
 
 
 def _source(options: PaperOptions, clock: PlaybackClock | SimulatedClock, *, rebase: bool) -> Source:

@@ -264,7 +264,7 @@ class Shell:
             ("pairs", ", ".join(map(trading_pair_of, exchange.rules))),
             ("speed", speed),
             ("queue model", options.queue_model.name),
-            ("latency", words.span(options.latency_ns)),
+            ("latency", str(options.latency or "none")),
             ("journal", "none" if options.state is None else str(options.state)),
         ]
         for symbol in exchange.rules:

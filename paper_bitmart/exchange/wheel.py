@@ -27,6 +27,7 @@ from paper_bitmart.exchange.markets import MarketBatch
 from paper_bitmart.exchange.recording import SessionTape
 from paper_bitmart.exchange.restart import roll_back, save, snapshot_events
 from paper_bitmart.exchange.venue import CancelResult, Venue
+from paper_bitmart.feed.events import message_times
 from paper_bitmart.feed.market_view import MarketView
 from paper_bitmart.matching.latency import LatencyProfile
 
@@ -214,10 +215,17 @@ class Wheel:
         turn.batches += [(symbol, batch.events) for symbol, batch in batches.items()]
         self.stats.market_events += sum(len(batch.events) for batch in batches.values())
         if self._latency is not None:
+            self._count(self._latency, batches)
             for symbol, batch in batches.items():
                 self._books[symbol].apply(batch.events)
         if not self.storage_failed:
             self._give_market(batches, turn)
+
+    @staticmethod
+    def _count(latency: LatencyProfile, batches: Mapping[str, MarketBatch]) -> None:
+        """Tell a latency that depends on the load what was received."""
+        if latency.load is not None:
+            latency.load.seen(message_times([batch.events for batch in batches.values()]))
 
     def _give_market(self, batches: Mapping[str, MarketBatch], turn: _Turn) -> None:
         events = self.venue.market_all(batches)[1]

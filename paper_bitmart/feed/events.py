@@ -6,6 +6,7 @@ reader knows when the book is whole again. A depth message without levels (keep-
 outside the published window) becomes one DEPTH_MARK: its time still says which trades are included.
 """
 
+from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 
 import numpy as np
@@ -74,3 +75,9 @@ message (`ms_t` * 10^6). `seq`: ordinal of the source message in its capture or 
 
 BID, ASK = 0, 1
 BUY, SELL = 0, 1
+
+
+def message_times(markets: Sequence[np.ndarray]) -> np.ndarray:
+    """Receive times of all messages of several symbols' events, rising; (n,) int64."""
+    times = [events["recv_ns"][(events["flags"] & Flag.LAST) != 0] for events in markets]
+    return np.sort(np.concatenate(times)) if times else np.zeros(0, np.int64)

@@ -10,7 +10,7 @@ the same answers, and `export_state()` / `import_state()` carry its position thr
     Recorded(times_ns, delays_ns)               a measured series, looked up by time
 
 Unrealistic in one way on purpose: samples are independent of each other and of the market, while real
-delays cluster in bursts. `Recorded` keeps the bursts.
+delays cluster in bursts. `Recorded` keeps the bursts, `latency_load` adds what a busy market costs.
 """
 
 import json
@@ -99,7 +99,7 @@ class Constant(_Stateless):
         return self.delay_ns
 
 
-class _Seeded:
+class SeededDelay:
     """A floor plus a random tail from the model's own generator (PCG64, never shared, never global)."""
 
     def __init__(self, shift_ns: int, seed: int) -> None:
@@ -129,7 +129,7 @@ class _Seeded:
         self._random = np.random.Generator(restored)
 
 
-class Exponential(_Seeded):
+class Exponential(SeededDelay):
     """`shift_ns` plus an exponential tail: delay = shift + X, X ~ Exp(mean_ns).
 
     Args:
@@ -156,7 +156,7 @@ class Exponential(_Seeded):
         return float(self._random.exponential(self.mean_ns))
 
 
-class LogNormal(_Seeded):
+class LogNormal(SeededDelay):
     """`shift_ns` plus a log-normal tail: delay = shift + median * exp(sigma * Z), Z ~ N(0, 1).
 
     Args:
@@ -231,6 +231,14 @@ class Recorded(_Stateless):
         return int(self.delays_ns[max(row, 0)])
 
 
+class MessageCounter(Protocol):
+    """Wants to know when market messages are received; see `latency_load`."""
+
+    def seen(self, times_ns: np.ndarray) -> None:
+        """Messages were received at these times; (n,) int64, rising, none before an earlier call's."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LatencyProfile:
     """The four delays of one client.
@@ -242,12 +250,14 @@ class LatencyProfile:
         market_data: venue -> client, public data. Added to the time at which the feed received it.
 
     Give each role its own model object: two roles that share a seeded model share its random stream.
+    `load`: told of every market message by who runs the market, for models that depend on it.
     """
 
     entry: LatencyModel = field(default_factory=lambda: Constant(0))
     cancel: LatencyModel = field(default_factory=lambda: Constant(0))
     response: LatencyModel = field(default_factory=lambda: Constant(0))
     market_data: LatencyModel = field(default_factory=lambda: Constant(0))
+    load: "MessageCounter | None" = None
 
     @classmethod
     def constant(

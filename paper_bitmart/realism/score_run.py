@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +13,7 @@ from paper_bitmart.backtest.replay import replay as run_replay
 from paper_bitmart.backtest.tape import open_data
 from paper_bitmart.bitmart.rules import SymbolRules, load_rules
 from paper_bitmart.exchange.fees import NO_FEES
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.feed.event_file import save_events
 from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS, QueueModel
 from paper_bitmart.realism.mids import CaptureMids, FileMids, Mids
@@ -31,7 +32,7 @@ class ScoreOptions:
         capture, symbols, orders: as for a replay. truth: see `outcomes`.
         fills: an OUT file already made, instead of a replay.
         bbo: CSV of exact best prices for mid prices; None takes the capture's own book.
-        queue_model, latency and so on: as for a replay, in `replay`.
+        queue_model, latency: as for a replay.
         with_probabilities: replay under every queue model too, for the calibration curve.
     """
 
@@ -42,10 +43,7 @@ class ScoreOptions:
     fills: Path | None = None
     bbo: Path | None = None
     queue_model: QueueModel = DEFAULT_MODEL
-    entry_latency_ns: int = 0
-    cancel_latency_ns: int | None = None
-    jitter_ns: int = 0
-    seed: int = 0
+    latency: LatencyChoice = field(default_factory=LatencyChoice)
     with_probabilities: bool = False
 
 
@@ -136,8 +134,7 @@ def _mids(
 def _replay_options(options: ScoreOptions, capture: Path, out: Path) -> ReplayOptions:
     return ReplayOptions(
         capture=capture, symbols=options.symbols, orders=options.orders, out=out, fees=NO_FEES,
-        queue_model=options.queue_model, entry_latency_ns=options.entry_latency_ns,
-        cancel_latency_ns=options.cancel_latency_ns, jitter_ns=options.jitter_ns, seed=options.seed,
+        queue_model=options.queue_model, latency=options.latency,
     )  # fmt: skip
 
 

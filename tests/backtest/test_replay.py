@@ -13,6 +13,7 @@ from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.exchange.fees import NO_FEES
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalForeign
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 
 
 def test_a_maker_waits_for_the_queue_and_a_taker_pays_the_displayed_price(tmp_path):
@@ -110,7 +111,7 @@ def test_a_balance_of_an_asset_that_is_not_traded_is_refused_before_anything_is_
 
 def test_latency_moves_the_arrival_and_the_queue_position_is_taken_then(tmp_path):
     orders = [submit(10, "x", price="100.02", size="0.5"), cancel(11, "x"), submit(990, "late")]
-    rows = Files(tmp_path, orders=orders).run(entry_latency_ns=200 * 10**6, cancel_latency_ns=0)
+    rows = Files(tmp_path, orders=orders).run(latency=LatencyChoice(entry_ns=200 * 10**6, cancel_ns=0))
     assert told(rows, "ms", "client_order_id", "event") == [
         (210, "x", "accept"), (210, "x", "fill"),
         # It cannot overtake the order that it names.
@@ -122,7 +123,9 @@ def test_latency_moves_the_arrival_and_the_queue_position_is_taken_then(tmp_path
 
 def test_a_jitter_is_the_same_for_the_same_seed_only(tmp_path):
     files = Files(tmp_path, orders=[submit(10, "x"), submit(500, "y")])
-    first, again, other = (files.run(jitter_ns=5 * 10**6, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        files.run(latency=LatencyChoice(jitter_ns=5 * 10**6, seed=seed)) for seed in (1, 1, 2)
+    )
     assert first == again
     assert told(first, "ms") != told(other, "ms")
 
@@ -168,12 +171,12 @@ ORDERS = [
 def test_a_run_cut_anywhere_and_resumed_writes_the_same_bytes(tmp_path, until_ms):
     (tmp_path / "whole").mkdir()
     whole = Files(tmp_path / "whole", orders=ORDERS)
-    whole.run(entry_latency_ns=10**6)
+    whole.run(latency=LatencyChoice(entry_ns=10**6))
     files = Files(tmp_path, orders=ORDERS)
     state = tmp_path / "state"
     until_ns = 1_700_000_000_000_000_000 + until_ms * 10**6
-    files.run(entry_latency_ns=10**6, state=state, until_ns=until_ns)
-    files.run(entry_latency_ns=10**6, state=state, resume=True)
+    files.run(latency=LatencyChoice(entry_ns=10**6), state=state, until_ns=until_ns)
+    files.run(latency=LatencyChoice(entry_ns=10**6), state=state, resume=True)
     assert files.out.read_bytes() == whole.out.read_bytes()
     assert files.summary.tally == whole.summary.tally
 
@@ -260,3 +263,33 @@ def test_progress_tells_market_time(tmp_path):
     replay_module.replay(Files(tmp_path, orders=ORDERS).options(), progress=seen.append)
     assert [one.at_ns for one in seen] == sorted(one.at_ns for one in seen)
     assert seen[-1].end_ns - seen[-1].start_ns == 2_000 * 10**6
+
+
+# --- latency ---
+
+
+def test_queue_position_is_taken_when_the_order_arrives_and_not_when_it_was_sent(tmp_path):
+    """Sent at 900 ms behind 5 lots of 99.99, it arrives at 1,200 ms, when a depth message has left 4."""
+    orders = [submit(900, "x1", price="99.99", size="1")]
+    now = Files(tmp_path, orders=orders).run()
+    late = Files(tmp_path, orders=orders).run(latency=LatencyChoice(entry_ns=300 * 10**6))
+    assert told(now, "ms", "event", "queue_ahead")[0] == (900, "accept", 5_000.0)
+    assert told(late, "ms", "event", "queue_ahead")[0] == (1_200, "accept", 4_000.0)
+
+
+def test_a_busy_market_delays_orders_and_only_by_what_came_before_them(tmp_path):
+    """One message came in the 100 ms before x1 and x2; the one at 1,100 ms has no part in x1's delay."""
+    orders = [submit(1_050, "x1", price="99.99"), submit(1_150, "x2", price="99.99"), submit(1_500, "x3")]
+    rows = Files(tmp_path, orders=orders).run(latency=LatencyChoice(load_ns=30 * 10**6))
+    accepted = [row for row in rows if row["event"] == "accept"]
+    assert told(accepted, "ms") == [(1_080,), (1_180,), (1_500,)]
+
+
+@pytest.mark.parametrize("base", ["measured_tail", "assumed_near", "assumed_retail", "assumed_far"])
+def test_a_preset_delays_and_repeats_exactly(tmp_path, base):
+    orders = [submit(100, "x1"), cancel(400, "x1")]
+    files = Files(tmp_path, orders=orders)
+    first, again, other = (files.run(latency=LatencyChoice(base=base, seed=seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert first[0]["ts"] > orders[0]["ts"]

@@ -6,6 +6,8 @@ import pytest
 from shell_bench import options, speak
 from small_market import MARKET, depth
 
+from paper_bitmart.exchange.latency_choice import LatencyChoice
+
 BALANCES = {"USDT": Decimal(1000), "BTC": Decimal(2)}
 
 
@@ -117,7 +119,7 @@ async def test_the_end_of_the_market_is_said_and_orders_are_refused_after_it(pap
 
 
 async def test_latency_passes_between_sending_and_arriving(tmp_path):
-    paper = options(tmp_path, latency_ns=250 * 10**6)
+    paper = options(tmp_path, latency=LatencyChoice(entry_ns=250 * 10**6))
     spoken = await speak(paper, "buy BTC-USDT limit 1 99.99", "why 1")
     assert "arrived 2023-11-14 22:13:20.250 UTC, 250 ms after it was sent" in spoken.said[1]
 

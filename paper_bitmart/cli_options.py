@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="PRESET|FILE.csv",
+        help="none, measured_tail, assumed_near, assumed_retail, assumed_far, or a recorded series.",
+    ),
+]
+LatencyLoad = Annotated[
+    str | None,
+    typer.Option(
+        "--latency-load-us", metavar="US", help="Added per market message of the last 100 ms; default 0."
+    ),
+]
+LatencySeed = Annotated[int, typer.Option("--seed", min=0, help="Of the random delays.")]
