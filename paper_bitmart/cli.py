@@ -389,6 +389,8 @@ def _print_summary(summary: "ReplaySummary") -> None:
         typer.echo("orders: not in time order; sorted, lines of equal time as they stood", err=True)
     if summary.report is not None:
         _print_report(summary.report)
+    for warning in summary.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     tally = summary.tally
     typer.echo(
         f"{tally.accept:,} orders accepted, {tally.reject:,} rejected, {tally.fill:,} fills, "

@@ -172,9 +172,12 @@ def _data(data: list[Path] | None, symbols: Path | None) -> tuple[list[Path], Pa
 
 
 def _print(results: "Results") -> None:
+    from paper_bitmart.backtest.oversized import oversized_orders
     from paper_bitmart.backtest.report import run_line
     from paper_bitmart.backtest.statistics import statistics
 
+    for warning in oversized_orders(results):
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{run_line(results)}; {results.events_per_s:,.0f} events/s", err=True)
     for row in statistics(results):
         for name, value in row.as_dict().items():

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from paper_bitmart.backtest.oversized import oversized_commands
 from paper_bitmart.backtest.replay_market import ReplayMarket, load_market
 from paper_bitmart.backtest.replay_orders import OrdersFile, ReplayCommand, load_orders
 from paper_bitmart.backtest.replay_out import ReplayOut, Tally
@@ -97,6 +98,7 @@ class ReplaySummary:
         elapsed_s: real time of the playing, without loading.
         orders_sorted: ORDERS was in time order.
         report: of the capture's conversion; None for converted files.
+        warnings: orders too large for their market, a sentence per symbol.
     """
 
     tally: Tally
@@ -105,6 +107,7 @@ class ReplaySummary:
     elapsed_s: float
     orders_sorted: bool
     report: CaptureReport | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def events_per_s(self) -> float:
@@ -139,6 +142,11 @@ class Run:
         self._progress = progress
         self._accounts: set[str] = set()
         self._is_closed = False
+
+    @property
+    def arrived(self) -> Sequence[Arrival[ReplayCommand]]:
+        """Commands done so far, of a resumed run from its start."""
+        return self._schedule[: self.commands_done]
 
     def go_on_from(self, state: ReplayState) -> None:
         """Be where the run was when `state` was saved; the venue must be new."""
@@ -290,6 +298,7 @@ def _finish(run: Run, options: ReplayOptions, orders: OrdersFile) -> ReplaySumma
         elapsed_s=time.perf_counter() - started_s,
         orders_sorted=orders.is_sorted,
         report=run.market.report,
+        warnings=tuple(oversized_commands(run.market.tapes(run.venue.rules), run.arrived)),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paper_bitmart.backtest.tape import ArrayTape, Tape
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.markets import MarketBatch
 from paper_bitmart.feed.capture import CaptureError
@@ -66,6 +67,10 @@ class ReplayMarket:
             self.done[symbol] = end
             self._next_ns[symbol] = self._time_at(symbol, end)
         self.next_ns = min(self._next_ns.values(), default=NEVER_NS)
+
+    def tapes(self, rules: Mapping[str, SymbolRules]) -> dict[str, Tape]:
+        """The symbols that have events, from the start, however far they were played."""
+        return {s: ArrayTape(rules[s], events) for s, events in self._events.items() if len(events)}
 
     def message_times(self) -> np.ndarray:
         """Receive times of all messages, rising; (n,) int64."""

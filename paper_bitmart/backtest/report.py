@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_bitmart.backtest.oversized import oversized_orders
 from paper_bitmart.backtest.report_series import PairSeries, pair_series
 from paper_bitmart.backtest.results import NS_PER_S, Results
 from paper_bitmart.backtest.statistics import Statistics, statistics
@@ -26,6 +27,7 @@ PAGE = """<!doctype html>
 <style>
 body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; color: #222; }}
 h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h2 {{ font-size: 1.15rem; margin-top: 2.2rem; }}
+p.warning {{ border-left: 4px solid #d1495b; padding-left: .8rem; }}
 p.run {{ color: #666; margin-top: 0; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 td, th {{ padding: .15rem .9rem .15rem 0; text-align: right; }} th {{ font-weight: 600; }}
@@ -74,11 +76,16 @@ def write_report(results: Results, path: Path | str) -> None:
     page = PAGE.format(
         title=html.escape(f"Backtest: {results.name}"),
         run=html.escape(run_line(results)),
-        table=_table(rows) if rows else "<p>No order was sent.</p>",
+        table=_warnings(results) + (_table(rows) if rows else "<p>No order was sent.</p>"),
         charts="\n".join(charts),
         formulas=FORMULAS.format(sample_s=rows[0].sample_s) if rows else "",
     )
     Path(path).write_text(page, encoding="utf-8")
+
+
+def _warnings(results: Results) -> str:
+    """Orders too large for their market, first of all."""
+    return "".join(f'<p class="warning">{html.escape(one)}</p>' for one in oversized_orders(results))
 
 
 def run_line(results: Results) -> str:

@@ -75,6 +75,11 @@ class Results:
         self._prices: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]] = {}
 
     @property
+    def tapes(self) -> Mapping[str, Tape]:
+        """What was played, by symbol."""
+        return self._tapes
+
+    @property
     def events_per_s(self) -> float:
         return self.events / self.elapsed_s if self.elapsed_s else 0.0
 

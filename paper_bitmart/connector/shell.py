@@ -20,6 +20,7 @@ from paper_bitmart.connector.shell_why import why
 from paper_bitmart.exchange.events import Event, FeedChanged, OrderAccepted, OrderCanceled, OrderFilled
 from paper_bitmart.exchange.identifiers import NO_ORDER_ID, ORDER_ID_DIGITS, order_number
 from paper_bitmart.exchange.orders import Order
+from paper_bitmart.exchange.size_watch import SizeWatch
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.pairs_only import UnknownPair
 
@@ -45,6 +46,7 @@ class Shell:
         self._say, self._complain = say, complain
         self._sent_ns: dict[int, int] = {}
         self._out: set[str] = set()
+        self._sizes = SizeWatch(exchange.session.views)
 
     def listen(self) -> Callable[[], None]:
         """Say from now on what happens, first of all which markets are not there; returns what ends it."""
@@ -238,6 +240,7 @@ class Shell:
             self.exchange.session.views[order.symbol],
             sent_ns=self._sent_ns.get(order.order_id),
             now_ns=self.exchange.now_ns(),
+            sizes=self._sizes,
         )
 
     def _status(self) -> str:
@@ -306,6 +309,9 @@ class Shell:
             text = self._told(event)
             if text:
                 self._say(text)
+            if isinstance(event, OrderAccepted) and event.order.account == self.exchange.account:
+                for sentence in self._sizes.sentences(event.order, event.at_ns):
+                    self._say(f"warning: {sentence}")
 
     def _told(self, event: Event) -> str:
         rules, account = self.exchange.rules, self.exchange.account

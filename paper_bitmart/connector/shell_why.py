@@ -3,19 +3,23 @@
 from paper_bitmart.bitmart.enums import OrderState, Side
 from paper_bitmart.connector import shell_words as words
 from paper_bitmart.exchange.orders import Fill, Order
+from paper_bitmart.exchange.size_watch import SizeWatch
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.market_view import MarketView
 from paper_bitmart.matching.matcher import QueueReport
 
 
-def why(order: Order, venue: Venue, view: MarketView, *, sent_ns: int | None, now_ns: int) -> str:
+def why(
+    order: Order, venue: Venue, view: MarketView, *, sent_ns: int | None, now_ns: int, sizes: SizeWatch
+) -> str:
     """An order explained.
 
     Args:
         view: of the order's market.
         sent_ns: when it was sent; None if this session did not send it.
         now_ns: market time.
+        sizes: judges the size of an open order.
     """
     rules = venue.rules[order.symbol]
     fills = venue.fills(order.account, order_id=order.order_id)[::-1]
@@ -27,6 +31,8 @@ def why(order: Order, venue: Venue, view: MarketView, *, sent_ns: int | None, no
     for fill in fills:
         lines.append(_fill(fill, venue))
     lines.append(_last_word(order, report, venue, view))
+    if order.is_open:
+        lines += [f"  warning: {sentence}" for sentence in sizes.sentences(order, now_ns)]
     return "\n".join(lines)
 
 

@@ -40,6 +40,9 @@ class OrderAdmin:
             "feed_state": self._context.venue.feed_state(order.symbol).name.lower(),
             "queue": queue,
             "fills": [self._fill(fill) for fill in fills],
+            "warnings": self._context.sizes.watch.sentences(order, self._context.market_ns())
+            if order.is_open
+            else [],
         }
 
     def _find(self, order_id: int) -> Order:

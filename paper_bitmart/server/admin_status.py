@@ -32,6 +32,7 @@ class StatusAdmin:
             "rate_limits": context.settings.rate_limits,
             "accounts": len(context.venue.accounts()),
             "stats": {**asdict(session.stats), "listener_errors": session.listener_errors},
+            "orders_too_large": dict(context.sizes.counts),
             "feed": self.feed()["symbols"],
             "faults": self._faults(),
         }

@@ -29,6 +29,7 @@ from paper_bitmart.server.gate import Gate
 from paper_bitmart.server.keys import KeyStore
 from paper_bitmart.server.limits import CallLimits
 from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.size_log import SizeLog
 from paper_bitmart.server.ws_hub import WsHub
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def create_app(
     faults = faults or Faults()
     wall = wall or RealClock()
     books = BookView(session, settings.book, settings.book_account or _first_account(keys))
-    context = ServerContext(session, settings, keys, faults, books, wall)
+    context = ServerContext(session, settings, keys, faults, books, wall, SizeLog(session))
     hub = WsHub(session, keys, settings, faults, books=books, wall=wall)
     gate = Gate(context, ENDPOINTS, CallLimits(settings.rate_limits))
     app = web.Application(client_max_size=settings.body_bytes_max)

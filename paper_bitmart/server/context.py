@@ -12,6 +12,7 @@ from paper_bitmart.server.faults import Faults
 from paper_bitmart.server.keys import KeyStore
 from paper_bitmart.server.now import Now
 from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.size_log import SizeLog
 from paper_bitmart.server.traces import Traces
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class ServerContext:
 
     Attributes:
         session: source, venue and market views; its clock is the market's.
+        sizes: what orders were too large for their market.
         wall: the clock by which keys expire and requests are limited.
     """
 
@@ -34,6 +36,7 @@ class ServerContext:
     faults: Faults
     books: BookView
     wall: Clock
+    sizes: SizeLog
     traces: Traces = field(default_factory=Traces)
 
     @property

@@ -146,3 +146,14 @@ async def test_a_resync_is_not_worth_a_line(tmp_path):
     )
     assert len(spoken.said) == 1
     assert "syncing" in spoken.said[0]
+
+
+async def test_an_order_too_large_for_its_market_is_warned_of_when_sent_and_by_why(paper):
+    spoken = await speak(paper, "buy BTC-USDT limit 2 100", "why 1")
+    warning = "warning: 2 BTC is 29 % of the 7 BTC that the best 10 levels show (limit 25 %)"
+    assert spoken.said[1].startswith(warning)
+    assert f"\n  {warning}" in spoken.said[2]
+
+
+async def test_an_order_of_usual_size_is_not_warned_of(paper):
+    assert "warning" not in (await speak(paper, "buy BTC-USDT limit 1 100", "why 1")).text
