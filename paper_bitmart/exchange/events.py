@@ -2,9 +2,10 @@
 
 Replaying the events of a venue from its beginning (or from a checkpoint) gives the same accounts, orders
 and balances: nothing changes without one of them. They are msgspec Structs, tagged by class name, so that
-`encode_event` and `decode_event` round-trip; money is an int of any size, which msgspec's JSON carries.
+`encode_events` and `decode_events` round-trip; money is an int of any size, which msgspec's JSON carries.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -103,19 +104,19 @@ AnyEvent = (
 )
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
-_DECODER: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
+_DECODER: msgspec.json.Decoder[list[AnyEvent]] = msgspec.json.Decoder(list[AnyEvent])
 
 
-def encode_event(event: Event) -> bytes:
-    """One event as compact JSON."""
-    return _ENCODER.encode(event)
+def encode_events(events: Sequence[Event]) -> bytes:
+    """Events as one compact JSON array."""
+    return _ENCODER.encode(events)
 
 
-def decode_event(data: bytes) -> AnyEvent:
-    """The event that `encode_event` wrote.
+def decode_events(data: bytes) -> list[AnyEvent]:
+    """The events that `encode_events` wrote.
 
     Raises:
-        msgspec.ValidationError: `data` is JSON but no event; the message names the field.
+        msgspec.ValidationError: `data` is JSON but no list of events; the message names the field.
         msgspec.DecodeError: `data` is not JSON.
     """
     return _DECODER.decode(data)

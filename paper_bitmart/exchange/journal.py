@@ -21,35 +21,34 @@ import json
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import zstandard
 
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.exchange.events import AnyEvent, Event, decode_event
+from paper_bitmart.exchange.events import AnyEvent, Event, FeedChanged
 from paper_bitmart.exchange.journal_error import (
     JournalCorrupt,
     JournalError,
     JournalForeign,
     JournalWriteFailed,
 )
-from paper_bitmart.exchange.journal_tables import (
-    APPLICATION_ID,
-    EVENTS_AFTER_SQL,
+from paper_bitmart.exchange.journal_file import (
+    JOURNAL_NAME,
     LAST_SEQ_SQL,
-    SCHEMA,
-    SCHEMA_VERSION,
-    TABLES,
+    check_or_create,
+    insert_events,
+    read_events,
 )
+from paper_bitmart.exchange.journal_tables import FEED_GAPS_SQL, tables_of
 from paper_bitmart.exchange.state_lock import StateLock
+from paper_bitmart.exchange.wal_writer import BACKSTOP_PAGES, WalWriter
 
 LOG = logging.getLogger(__name__)
 
-JOURNAL_NAME = "journal.sqlite"
 PENDING_MAX = 1_000_000
 """Most events recorded and not committed; more means that nobody commits."""
 CHECKPOINTS_KEPT = 2
@@ -114,6 +113,7 @@ class Journal:
         except BaseException:
             self._lock.release()
             raise
+        self._wal = WalWriter(self.path)
 
     # --- writing ---
 
@@ -155,7 +155,7 @@ class Journal:
         if not self._pending:
             return 0
         with self._transaction():
-            self._insert_pending()
+            insert_events(self._connection, self._pending)
         return self._committed()
 
     def discard(self) -> int:
@@ -180,7 +180,7 @@ class Journal:
         packed = zstandard.ZstdCompressor(level=1).compress(state)
         row = (self.last_seq or 0, at_ns, hashlib.sha256(packed).hexdigest(), packed)
         with self._transaction():
-            self._insert_pending()
+            insert_events(self._connection, self._pending)
             self._connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row)
             self._connection.execute(
                 "DELETE FROM checkpoints WHERE seq NOT IN "
@@ -216,25 +216,18 @@ class Journal:
         """All committed events with a greater number than `seq`, in order.
 
         Raises:
-            JournalCorrupt: a number is missing, or a row is not an event.
+            JournalCorrupt: a number is missing, or a row is not what was written.
         """
-        expected = seq + 1
-        for row_seq, data in self._read(EVENTS_AFTER_SQL, {"seq": seq}):
-            if row_seq != expected:
-                raise JournalCorrupt(self.path, f"events {expected} to {row_seq - 1} are missing")
-            try:
-                event = decode_event(data)
-            except msgspec.MsgspecError as error:
-                raise JournalCorrupt(self.path, f"event {row_seq} cannot be read: {error}") from error
-            if event.seq != row_seq:
-                raise JournalCorrupt(self.path, f"row {row_seq} holds event {event.seq}")
-            yield event
-            expected = row_seq + 1
+        try:
+            yield from read_events(self._connection, self.path, seq)
+        except sqlite3.Error as error:
+            raise _as_journal_error(self.path, error) from error
 
     def feed_gaps(self) -> list[FeedGap]:
-        """Stretches in which a symbol's market was not known, committed ones, by start."""
-        rows = self._read("SELECT symbol, start_ns, end_ns FROM feed_gaps ORDER BY start_ns, symbol")
-        return [FeedGap(*row) for row in rows]
+        """Stretches in which a symbol's market was not known, committed ones, by start. Reads all events."""
+        changes = (event for event in self.events_after(0) if isinstance(event, FeedChanged))
+        with closing(tables_of(changes)) as tables:
+            return [FeedGap(*row) for row in tables.execute(FEED_GAPS_SQL)]
 
     def meta(self, key: str) -> str | None:
         """A setting stored by `set_meta`; None when there is none."""
@@ -276,6 +269,7 @@ class Journal:
 
     def close(self) -> None:
         """Release file and lock; what was recorded and not committed is lost. May be called twice."""
+        self._wal.close()
         self._connection.close()
         self._lock.release()
 
@@ -296,6 +290,7 @@ class Journal:
             check_or_create(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self.synchronous.value}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {BACKSTOP_PAGES}")
         except sqlite3.Error as error:
             connection.close()
             raise _as_journal_error(self.path, error) from error
@@ -308,15 +303,9 @@ class Journal:
         ((last,),) = self._read(LAST_SEQ_SQL)
         return last or None
 
-    def _insert_pending(self) -> None:
-        rows: dict[type[Event], list[tuple[Any, ...]]] = {}
-        for event in self._pending:
-            rows.setdefault(type(event), []).append(TABLES[type(event)].row(event))
-        for kind, batch in rows.items():
-            self._connection.executemany(TABLES[kind].insert_sql, batch)
-
     def _committed(self) -> int:
         self._last_seq = self.last_seq
+        self._wal.committed()
         return self.discard()
 
     def _read(self, sql: str, parameters: Any = ()) -> Iterator[tuple[Any, ...]]:
@@ -342,30 +331,6 @@ class Journal:
         # SQLite has rolled back by itself after some errors (disk full among them).
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def check_or_create(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file; in any other, make sure that it is a whole journal.
-
-    Raises:
-        JournalForeign, JournalCorrupt: it is not.
-    """
-    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
-    ((application_id,),) = connection.execute("PRAGMA application_id")
-    ((version,),) = connection.execute("PRAGMA user_version")
-    if not tables and not application_id:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in SCHEMA:
-            connection.execute(statement)
-        connection.execute("COMMIT")
-        return
-    if application_id != APPLICATION_ID:
-        raise JournalForeign(path, "is an SQLite file of another program, not a journal")
-    if version != SCHEMA_VERSION:
-        raise JournalForeign(path, f"has schema version {version}, this program reads {SCHEMA_VERSION}")
-    ((verdict,),) = connection.execute("PRAGMA quick_check(1)")
-    if verdict != "ok":
-        raise JournalCorrupt(path, f"is damaged: {verdict}")
 
 
 def _as_journal_error(path: Path, error: sqlite3.Error) -> JournalError:

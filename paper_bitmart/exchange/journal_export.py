@@ -8,13 +8,15 @@ import csv
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from paper_bitmart.bitmart.decimals import decimals_of, format_atoms, format_units
-from paper_bitmart.exchange.journal import JOURNAL_NAME, check_or_create
 from paper_bitmart.exchange.journal_error import JournalCorrupt, JournalError
+from paper_bitmart.exchange.journal_file import JOURNAL_NAME, check_or_create, read_events
+from paper_bitmart.exchange.journal_tables import FEED_GAPS_SQL, tables_of
 from paper_bitmart.matching.reports import Evidence
 
 ORDERS_SQL = """
@@ -60,7 +62,7 @@ EXPORTS = (
         "SELECT seq, at_ns, account, asset, available_atoms, frozen_atoms, reason FROM balances ORDER BY seq",
     ),
     Export("feed.csv", "SELECT seq, at_ns, symbol, state FROM feed ORDER BY seq"),
-    Export("feed_gaps.csv", "SELECT symbol, start_ns, end_ns FROM feed_gaps ORDER BY start_ns, symbol"),
+    Export("feed_gaps.csv", FEED_GAPS_SQL),
 )
 
 
@@ -86,15 +88,13 @@ def export_csv(directory: Path | str, out_dir: Path | str) -> dict[str, int]:
         raise JournalError(path, "does not exist")
     try:
         target.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             check_or_create(connection, path)
             # One read transaction: all files show the same moment.
             connection.execute("BEGIN")
             units = _units(connection)
-            return {export.name: _write(connection, export, target, units, path) for export in EXPORTS}
-        finally:
-            connection.close()
+            with closing(tables_of(read_events(connection, path, 0))) as tables:
+                return {export.name: _write(tables, export, target, units, path) for export in EXPORTS}
     except sqlite3.Error as error:
         raise JournalError(path, f"cannot be read: {error}") from error
     except OSError as error:

@@ -1,11 +1,13 @@
-"""The journal's tables, and which row an event becomes.
+"""A journal's events as tables: for people, queries and CSV.
 
-One table per kind of event. The columns are for people, queries and CSV; the `event` column holds the
-event whole, and recovery reads that alone. `seq` is the event's number in its venue: rows of all tables
-together are one gapless sequence. Money is TEXT, because atoms exceed 64 bits.
+The file keeps events whole (`journal_file`); these tables are made from them, when somebody asks, in a
+database of their own that ends with its connection. One table per kind of event; money is TEXT, because
+atoms exceed 64 bits.
 """
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from paper_bitmart.exchange.events import (
@@ -17,13 +19,9 @@ from paper_bitmart.exchange.events import (
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
-    encode_event,
 )
 
-APPLICATION_ID = 0x70424D54
-"""In the file's header: "pBMT"; tells our files from other SQLite files."""
-
-SCHEMA_VERSION = 1
+_EVENTS_AT_ONCE = 10_000
 
 
 class Table(NamedTuple):
@@ -36,18 +34,35 @@ class Table(NamedTuple):
     @property
     def create_sql(self) -> str:
         columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in self.columns.items())
-        return (
-            f"CREATE TABLE {self.name} "
-            f"(seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, {columns}, event BLOB NOT NULL)"
-        )
+        return f"CREATE TABLE {self.name} (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, {columns})"
 
     @property
     def insert_sql(self) -> str:
-        names = ["seq", "at_ns", *self.columns, "event"]
-        return f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+        return f"INSERT INTO {self.name} VALUES ({', '.join('?' * (2 + len(self.columns)))})"
 
     def row(self, event: Event) -> tuple[Any, ...]:
-        return (event.seq, event.at_ns, *self.values(event), encode_event(event))
+        return (event.seq, event.at_ns, *self.values(event))
+
+
+def tables_of(events: Iterable[Event]) -> sqlite3.Connection:
+    """The tables of TABLES and the view `feed_gaps`, filled; the caller closes the connection.
+
+    Cost: O(events), about 5 us each; a large journal spills to a temporary file.
+    """
+    connection = sqlite3.connect("", isolation_level=None)
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    inserts = {kind: table.insert_sql for kind, table in TABLES.items()}
+    iterator = iter(events)
+    connection.execute("BEGIN")
+    while batch := list(islice(iterator, _EVENTS_AT_ONCE)):
+        rows: dict[type[Event], list[tuple[Any, ...]]] = {}
+        for event in batch:
+            rows.setdefault(type(event), []).append(TABLES[type(event)].row(event))
+        for kind, of_kind in rows.items():
+            connection.executemany(inserts[kind], of_kind)
+    connection.execute("COMMIT")
+    return connection
 
 
 def _columns(integers: str = "", texts: str = "", reals: str = "") -> dict[str, str]:
@@ -131,19 +146,11 @@ TABLES: dict[type[Event], Table] = {
     FeedChanged: Table("feed", _columns("", "symbol state"), _feed),
 }
 
-SCHEMA: tuple[str, ...] = (
+_SCHEMA: tuple[str, ...] = (
     *(table.create_sql for table in TABLES.values()),
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    # What a symbol's ticks and lots mean; a journal cannot be read with other rules.
-    "CREATE TABLE symbols (symbol TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID",
-    # `seq`: the last event that the state includes.
-    "CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, "
-    "state BLOB NOT NULL)",
     "CREATE INDEX feed_by_symbol ON feed (symbol, seq)",
     "CREATE INDEX fills_by_order ON fills (order_id, seq)",
     "CREATE INDEX cancels_by_order ON cancels (order_id)",
-    "CREATE VIEW transfers AS SELECT seq, at_ns, account, asset, available_atoms, frozen_atoms, reason "
-    "FROM balances WHERE reason IN ('deposit', 'withdraw')",
     # A gap: from a symbol's first state that is not LIVE to its next LIVE (NULL while it lasts).
     """CREATE VIEW feed_gaps AS
        SELECT symbol, MIN(at_ns) AS start_ns, live_ns AS end_ns FROM (
@@ -155,18 +162,5 @@ SCHEMA: tuple[str, ...] = (
            ) AS live_seq
            FROM feed f WHERE f.state <> 'LIVE'
        ) GROUP BY symbol, live_seq""",
-    f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
-
-EVENTS_AFTER_SQL = (
-    " UNION ALL ".join(f"SELECT seq, event FROM {table.name} WHERE seq > :seq" for table in TABLES.values())
-    + " ORDER BY seq"
-)
-"""All events after `:seq` in order; one index walk per table, merged."""
-
-LAST_SEQ_SQL = (
-    "SELECT MAX(seq) FROM ("
-    + " UNION ALL ".join(f"SELECT MAX(seq) AS seq FROM {table.name}" for table in TABLES.values())
-    + " UNION ALL SELECT MAX(seq) FROM checkpoints)"
-)
+FEED_GAPS_SQL = "SELECT symbol, start_ns, end_ns FROM feed_gaps ORDER BY start_ns, symbol"

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from decimal import Decimal
 
 import pytest
@@ -21,8 +22,9 @@ from paper_bitmart.exchange.events import (
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
+    encode_events,
 )
-from paper_bitmart.exchange.journal import JOURNAL_NAME, Journal, Synchronous
+from paper_bitmart.exchange.journal import Journal, Synchronous
 from paper_bitmart.exchange.journal_error import (
     JournalCorrupt,
     JournalError,
@@ -31,6 +33,7 @@ from paper_bitmart.exchange.journal_error import (
     JournalWriteFailed,
 )
 from paper_bitmart.exchange.journal_export import export_csv
+from paper_bitmart.exchange.journal_file import EVENTS_PER_ROW, JOURNAL_NAME
 from paper_bitmart.exchange.orders import Fill, Order
 from paper_bitmart.exchange.state_lock import LOCK_NAME
 from paper_bitmart.feed.events import FeedState
@@ -337,17 +340,45 @@ def test_a_damaged_journal_is_refused(tmp_path):
 def test_a_journal_with_a_missing_event_is_corrupt(tmp_path):
     written(tmp_path, LIFE)
     with Journal(tmp_path) as journal:
-        journal._connection.execute("DELETE FROM orders")
-        with pytest.raises(JournalCorrupt, match="events 5 to 5 are missing"):
+        journal.record([feed(13, FeedState.LIVE)])
+        journal.commit()
+        journal._connection.execute("DELETE FROM commits WHERE first_seq = 1")
+        with pytest.raises(JournalCorrupt, match="events 1 to 12 are missing"):
             list(journal.events_after(0))
 
 
-def test_a_row_that_is_no_event_is_corrupt(tmp_path):
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"[{}]", "events 1 to 12 cannot be read"),
+        (b"no JSON", "events 1 to 12 cannot be read"),
+        (encode_events(LIFE[:11]), "the row of events 1 to 12 holds others"),
+    ],
+)
+def test_a_row_that_is_not_its_events_is_corrupt(tmp_path, data, why):
     written(tmp_path, LIFE)
     with Journal(tmp_path) as journal:
-        journal._connection.execute("UPDATE orders SET event = '{}'")
-        with pytest.raises(JournalCorrupt, match="event 5 cannot be read"):
+        journal._connection.execute("UPDATE commits SET events = ?, crc32 = ?", (data, zlib.crc32(data)))
+        with pytest.raises(JournalCorrupt, match=why):
             list(journal.events_after(0))
+
+
+def test_one_changed_byte_is_noticed(tmp_path):
+    written(tmp_path, LIFE)
+    with Journal(tmp_path) as journal:
+        ((data,),) = journal._connection.execute("SELECT events FROM commits").fetchall()
+        changed = data.replace(b'"price_ticks":100', b'"price_ticks":900')
+        journal._connection.execute("UPDATE commits SET events = ?", (changed,))
+        with pytest.raises(JournalCorrupt, match="events 1 to 12 are damaged"):
+            list(journal.events_after(0))
+
+
+def test_a_commit_of_very_many_events_takes_several_rows(tmp_path):
+    many = [balance(seq) for seq in range(1, 2 * EVENTS_PER_ROW + 2)]
+    written(tmp_path, many)
+    with Journal(tmp_path) as journal:
+        assert journal._connection.execute("SELECT count(*) FROM commits").fetchone() == (3,)
+        assert list(journal.events_after(EVENTS_PER_ROW - 2)) == many[EVENTS_PER_ROW - 2 :]
 
 
 def test_a_refused_file_leaves_the_directory_free(tmp_path):
@@ -422,7 +453,7 @@ def test_meta_is_durable_at_once(tmp_path):
         assert journal.meta("latency") == "b"
 
 
-# --- views and CSV ---
+# --- tables and CSV ---
 
 
 def test_feed_gaps_have_a_start_and_an_end_or_none_yet(tmp_path):
@@ -430,13 +461,6 @@ def test_feed_gaps_have_a_start_and_an_end_or_none_yet(tmp_path):
         journal.record(LIFE)
         journal.commit()
         assert journal.feed_gaps() == [("BTC_USDT", 80, 100), ("BTC_USDT", 120, None)]
-
-
-def test_money_in_columns_is_exact_text(tmp_path):
-    with Journal(tmp_path) as journal:
-        journal.record(LIFE)
-        journal.commit()
-        assert list(journal._read("SELECT available_atoms FROM transfers")) == [(str(HUGE_ATOMS),)]
 
 
 def read_csv(path):

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import zlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -209,7 +210,13 @@ def test_events_that_do_not_add_up_are_corrupt(tmp_path):
     journal, venue = new_venue(tmp_path)
     venue.submit("alice", limit("buy", 9900, 5), START_NS + MS)
     journal.commit()
-    journal._connection.execute("UPDATE accounts SET event = replace(event, 'alice', 'mallory')")
+    ((number, data),) = journal._connection.execute(
+        "SELECT last_seq, events FROM commits WHERE first_seq = 1"
+    ).fetchall()
+    data = data.replace(b"alice", b"mallory", 1)  # the account, not what it owns
+    journal._connection.execute(
+        "UPDATE commits SET events = ?, crc32 = ? WHERE last_seq = ?", (data, zlib.crc32(data), number)
+    )
     crash(journal)
     with Journal(tmp_path) as journal, pytest.raises(JournalCorrupt, match="does not fit"):
         recover(journal, RULES)

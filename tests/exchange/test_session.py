@@ -490,7 +490,7 @@ async def test_once_there_is_space_the_session_goes_on_and_the_outage_is_a_gap(t
 
 async def test_a_journal_that_cannot_be_read_back_either_stops_the_session(tmp_path, caplog):
     async with exchange(tmp_path) as x:
-        x.journal._connection.execute("DELETE FROM accounts")
+        x.journal._connection.execute("DELETE FROM commits")
         fill_disk(x.journal)
         _, error = await submit_until_full(x)
         assert (error.code, type(x.session.failure)) == (59002, JournalCorrupt)

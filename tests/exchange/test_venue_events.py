@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from venue_bench import ALICE, Bench
 
-from paper_bitmart.exchange.events import decode_event, encode_event
+from paper_bitmart.exchange.events import decode_events, encode_events
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def test_every_event_round_trips_through_json(every_kind):
         "OrderCanceled",
         "OrderFilled",
     }
-    assert [decode_event(encode_event(event)) for event in every_kind] == every_kind
+    assert decode_events(encode_events(every_kind)) == every_kind
 
 
 def test_amounts_of_money_are_not_limited_to_64_bits(every_kind):
     ample = next(event for event in every_kind if getattr(event, "available_atoms", 0) > 2**64)
-    assert b"e+" not in encode_event(ample).lower()
-    assert decode_event(encode_event(ample)).available_atoms == ample.available_atoms
+    assert b"e+" not in encode_events([ample]).lower()
+    assert decode_events(encode_events([ample]))[0].available_atoms == ample.available_atoms
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"type":"Nonsense"}', b"[]"])
+@pytest.mark.parametrize("data", [b"", b"[{", b'[{"type":"Nonsense"}]', b"[[]]", b"{}"])
 def test_what_is_no_event_is_refused(data):
     with pytest.raises(msgspec.DecodeError):
-        decode_event(data)
+        decode_events(data)

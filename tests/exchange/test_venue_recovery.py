@@ -7,7 +7,7 @@ import pytest
 from venue_bench import ALICE, RATES, SYMBOL, Bench, feed, names, rules_of, whole_book
 
 from paper_bitmart.bitmart.enums import Side
-from paper_bitmart.exchange.events import decode_event, encode_event
+from paper_bitmart.exchange.events import decode_events, encode_events
 from paper_bitmart.exchange.recovery import StateMismatch
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.state import decode_state, encode_state, state_hash
@@ -71,7 +71,7 @@ def test_events_alone_rebuild_accounts_orders_and_money(bench):
     live_a_little(bench)
     copy = new_venue()
     for event in bench.journal.events:
-        copy.restore(decode_event(encode_event(event)))
+        copy.restore(*decode_events(encode_events([event])))
     told = copy.finish_restore()
     assert names(told) == ["feed SYNCING", "feed SYNCING"]
     ours, theirs = copy.export_state(), bench.venue.export_state()
@@ -177,6 +177,6 @@ def test_the_hash_tells_states_apart(bench):
 
 
 def test_a_broken_event_names_its_field(bench):
-    text = encode_event(bench.journal.events[0]).replace(b'"alice"', b"7")
-    with pytest.raises(msgspec.ValidationError, match=r"\$\.account"):
-        decode_event(text)
+    text = encode_events(bench.journal.events[:1]).replace(b'"alice"', b"7")
+    with pytest.raises(msgspec.ValidationError, match=r"\$\[0\]\.account"):
+        decode_events(text)
