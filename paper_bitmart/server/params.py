@@ -57,10 +57,10 @@ class Params:
         """Text; an integer counts as its digits.
 
         Raises:
-            BitmartError: 50021 any other JSON type.
+            BitmartError: 50021 any other JSON type, or half a surrogate pair, which no answer could repeat.
         """
         value = self.raw(name)
-        if value is None or isinstance(value, str):
+        if value is None or (isinstance(value, str) and _is_utf8(value)):
             return value
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
@@ -157,3 +157,13 @@ class Params:
 def order_id(text: str) -> int:
     """An order id as the venue's number; -1, which no order has, for text that is no id."""
     return int(text) if _ORDER_ID.fullmatch(text) else -1
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_bitmart.bitmart.enums import OrderType, Side
+from paper_bitmart.bitmart.enums import OrderType, Side, StpMode
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rest_messages import (
     BatchResult,
@@ -91,7 +91,7 @@ def read_new_order(params: Params, symbol: str, client_id_name: str) -> NewOrder
     Raises:
         BitmartError: 50021 a parameter in use is no text or no number.
     """
-    order_type, side = params.raw("type"), params.raw("side")
+    order_type, side, stp_mode = params.raw("type"), params.raw("side"), params.raw("stpMode")
     is_market = order_type == OrderType.MARKET
     is_market_buy = is_market and side == Side.BUY
     notional = params.decimal("notional") if is_market_buy else None
@@ -104,7 +104,7 @@ def read_new_order(params: Params, symbol: str, client_id_name: str) -> NewOrder
         size=None if is_market_buy and notional is not None else params.decimal("size"),
         notional=notional,
         client_order_id=params.text(client_id_name),
-        stp_mode=params.raw("stpMode") or "none",
+        stp_mode=StpMode.NONE if stp_mode is None else stp_mode,
     )
 
 

@@ -176,3 +176,12 @@ async def test_many_orders_at_once_all_get_their_own_id():
             *(exchange.post(SUBMIT, key=key, symbol="ETH_USDT", **LIMIT) for key in (ALICE, BOB) * 20)
         )
         assert len({reply.data["order_id"] for reply in replies}) == 40
+
+
+async def test_an_id_that_utf8_cannot_carry_is_refused_before_any_other_is_cancelled():
+    async with serving() as exchange:
+        order_id = await exchange.buy("2000", "1")
+        body = b'{"symbol":"ETH_USDT","orderIds":["%s","\\ud800"]}' % order_id.encode()
+        reply = await exchange.post(CANCEL_ORDERS, body)
+        assert (reply.status, reply.code, reply.message) == (400, 50021, "Invalid orderIds")
+        assert (await state_of(exchange, order_id))["state"] == "new"
