@@ -24,7 +24,9 @@ def score(
         Path | None,
         typer.Option(metavar="CSV", help="Exact best prices for mids; default: the capture's own book."),
     ] = None,
-    queue_model: Annotated[str | None, typer.Option(help="See docs/matching.md.")] = None,
+    queue_model: Annotated[
+        str | None, typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="See docs/matching.md.")
+    ] = None,
     latency: Latency = None,
     entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS")] = None,
     cancel_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Default: as entry.")] = None,

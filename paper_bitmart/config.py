@@ -172,19 +172,30 @@ def default_keys_file() -> Path:
     return Path.home() / ".paper-bitmart" / "keys.json"
 
 
-def parse_queue_model(name: str | None) -> "QueueModel":
-    """A queue model by name; the default one for None.
+def parse_queue_model(text: str | None) -> "QueueModel":
+    """A queue model, `NAME` or `NAME:PARAMETER=NUMBER,...`; the default one for None.
 
     Raises:
-        ConfigError: no such model.
+        ConfigError: no such model or parameter, or a number out of range.
     """
-    from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS
+    from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS, ParameterError
 
-    if name is None:
+    if text is None:
         return DEFAULT_MODEL
+    name, _, rest = text.partition(":")
     if name not in MODELS:
         raise ConfigError("--queue-model", f"must be one of {', '.join(MODELS)}, not {name!r}")
-    return MODELS[name]
+    values = {}
+    for part in rest.split(",") if rest else ():
+        key, _, value = part.partition("=")
+        try:
+            values[key] = float(value)
+        except ValueError:
+            raise ConfigError("--queue-model", f"{part!r} is not PARAMETER=NUMBER") from None
+    try:
+        return MODELS[name].with_parameters(values)
+    except ParameterError as error:
+        raise ConfigError("--queue-model", str(error)) from error
 
 
 def check_source(source: str, symbols: Path | None) -> Path | None:

@@ -49,6 +49,14 @@ def test_queue_models_are_known_by_name():
     assert {name: config.parse_queue_model(name) for name in MODELS} == MODELS
 
 
+def test_a_queue_model_takes_parameters_by_name_and_says_them():
+    model = config.parse_queue_model("order_list:weight=4.5,share=0.1")
+    assert model.params == (4.5, 0.1)
+    assert model.setting == "order_list:weight=4.5,share=0.1"
+    assert config.parse_queue_model(model.setting) == model
+    assert config.parse_queue_model("power:n=3").setting == "power"
+
+
 class Colour(StrEnum):
     RED = "red"
     BLUE = "blue"
@@ -71,6 +79,12 @@ class Colour(StrEnum):
         (lambda: config.parse_api_key(None, "s", None), "--api-key: is missing"),
         (lambda: config.parse_api_key("k", None, "m"), "--api-secret: is missing"),
         (lambda: config.parse_queue_model("best"), "--queue-model: must be one of conservative, "),
+        (lambda: config.parse_queue_model("power:n"), "--queue-model: 'n' is not PARAMETER=NUMBER"),
+        (lambda: config.parse_queue_model("power:n=x"), "--queue-model: 'n=x' is not PARAMETER=NUMBER"),
+        (lambda: config.parse_queue_model("power:k=2"), "--queue-model: power has n, not 'k'"),
+        (lambda: config.parse_queue_model("log:n=2"), "--queue-model: log has no parameters, not 'n'"),
+        (lambda: config.parse_queue_model("power:n=0"), "--queue-model: n must be above 0 and at most 20"),
+        (lambda: config.parse_queue_model("power:n=nan"), "--queue-model: n must be above 0 and at most 20"),
         (
             lambda: config.choice("--colour", "green", Colour),
             "--colour: must be one of red, blue, not 'green'",

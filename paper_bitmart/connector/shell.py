@@ -266,7 +266,7 @@ class Shell:
             ("source", exchange.session.source.name),
             ("pairs", ", ".join(map(trading_pair_of, exchange.rules))),
             ("speed", speed),
-            ("queue model", options.queue_model.name),
+            ("queue model", options.queue_model.setting),
             ("latency", str(options.latency or "none")),
             ("journal", "none" if options.state is None else str(options.state)),
         ]

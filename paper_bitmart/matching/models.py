@@ -12,9 +12,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from paper_bitmart.matching.core import queue
+
+
+class ParameterError(ValueError):
+    """A parameter of a queue model does not exist or is out of its range."""
+
+
+class Parameter(NamedTuple):
+    """A parameter of a queue model: 0 < value <= `most`. Its default stands in the model."""
+
+    name: str
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,42 @@ class QueueModel:
     number: int
     params: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Its parameters by name."""
+        return {one.name: self.params[at] for at, one in enumerate(PARAMETERS.get(self.name, ()))}
+
+    def with_parameters(self, values: Mapping[str, float]) -> QueueModel:
+        """The same model with some parameters changed.
+
+        Raises:
+            ParameterError: no such parameter, or out of its range.
+        """
+        params, known = list(self.params), PARAMETERS.get(self.name, ())
+        for name, value in values.items():
+            places = [at for at, one in enumerate(known) if one.name == name]
+            if not places:
+                has = ", ".join(one.name for one in known) or "no parameters"
+                raise ParameterError(f"{self.name} has {has}, not {name!r}")
+            if not 0 < value <= known[places[0]].most:
+                raise ParameterError(f"{name} must be above 0 and at most {known[places[0]].most:g}")
+            params[places[0]] = float(value)
+        return replace(self, params=(params[0], params[1]))
+
+    @property
+    def setting(self) -> str:
+        """What `--queue-model` takes for it: its name, and the parameters that are not the defaults."""
+        usual = MODELS[self.name].parameters if self.name in MODELS else {}
+        changed = [f"{k}={v!r}".removesuffix(".0") for k, v in self.parameters.items() if usual.get(k) != v]
+        return f"{self.name}:{','.join(changed)}" if changed else self.name
+
+
+PARAMETERS: dict[str, tuple[Parameter, ...]] = {
+    "power": (Parameter("n", 20.0),),
+    "backweighted": (Parameter("unit", 1e12),),
+    "order_list": (Parameter("weight", 1e9), Parameter("share", 1.0)),
+}
+"""By model, in the order of `params`; core/queue.py says what they mean."""
 
 CONSERVATIVE = QueueModel("conservative", queue.CONSERVATIVE)
 PROPORTIONAL = QueueModel("proportional", queue.PROPORTIONAL)

@@ -94,7 +94,7 @@ def run_score(options: ScoreOptions, say: Callable[[str], None] = lambda text: N
         out = options.fills
         if out is None:
             out = Path(folder) / "out.jsonl"
-            say(f"replaying {options.orders} with {options.queue_model.name}")
+            say(f"replaying {options.orders} with {options.queue_model.setting}")
             run_replay(_replay_options(options, capture, out))
         simulated = load_out(out, truth, rules)
         scored = score(truth, simulated, mids)
@@ -141,7 +141,7 @@ def _replay_options(options: ScoreOptions, capture: Path, out: Path) -> ReplayOp
 def _title(options: ScoreOptions) -> str:
     if options.fills is not None:
         return f"{options.fills.name} against {options.truth.name}"
-    return f"{options.capture.name}, {options.queue_model.name}, against {options.truth.name}"
+    return f"{options.capture.name}, {options.queue_model.setting}, against {options.truth.name}"
 
 
 def _curves(
