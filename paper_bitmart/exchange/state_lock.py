@@ -31,7 +31,7 @@ class StateLock:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise JournalError(self.path, f"cannot be opened: {error.strerror}") from error
-        if not _try_lock(self._fd):
+        if not try_lock(self._fd):
             pid = _read_pid(self._fd)
             os.close(self._fd)
             raise JournalLocked(directory, pid)
@@ -56,7 +56,8 @@ def _read_pid(fd: int) -> int:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process until it is closed; False if another has it."""
         try:
             # A byte beyond the pid, because Windows locks are mandatory and the pid must stay readable.
             os.lseek(fd, 1024, os.SEEK_SET)
@@ -68,7 +69,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process until it is closed; False if another has it."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,15 +8,22 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
+from paper_bitmart.exchange.state_lock import try_lock
+
 FILE_NAME = "keys.json"
+LOCK_SUFFIX = ".lock"
 _VERSION = 1
+_LOCK_WAIT_S, _LOCK_RETRY_S = 5.0, 0.01
 
 
 class KeysError(Exception):
@@ -70,8 +77,13 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
-    admin_token: str
+    # An empty token would let in everybody who sends none.
+    admin_token: Annotated[str, msgspec.Meta(min_length=1)]
     keys: list[ApiKey]
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(24)
 
 
 @dataclass(slots=True)
@@ -80,22 +92,26 @@ class KeyStore:
 
     With a `path` each change is written at once, atomically and readable by the owner only. Servers without a
     state directory share one file: what others wrote into it meanwhile stays there, but is not taken over.
+    The admin token is made with the file and never changed in it, so all that share it have the same one.
     """
 
     path: Path | None = None
-    admin_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    admin_token: str = field(default_factory=_new_token, repr=False)
     _keys: dict[str, ApiKey] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, path: Path | None) -> KeyStore:
-        """Load the store at `path`; a missing file, or None, gives an empty store with a new admin token.
+        """Load the store at `path`; a missing file is made. None gives an empty store in memory.
 
         Raises:
-            KeysError: unreadable, open to other users, not a key file, or holding a key twice.
+            KeysError: unreadable, open to other users, not a key file, holding a key twice, cannot be made.
         """
-        if path is None or not path.exists():
+        if path is None:
             return cls(path)
-        stored = _read(path)
+        with _alone(path):
+            if not path.exists():
+                _write(path, _Stored(_VERSION, _new_token(), []))
+            stored = _read(path)
         store = cls(path, stored.admin_token)
         for key in stored.keys:
             if key.access_key in store._keys:
@@ -148,15 +164,35 @@ class KeyStore:
         """
         if self.path is None:
             return
-        written = _read(self.path).keys if self.path.exists() else []
-        keys = {key.access_key: key for key in written} | self._keys
-        _write(self.path, _Stored(_VERSION, self.admin_token, list(keys.values())))
+        with _alone(self.path):
+            written = _read(self.path) if self.path.exists() else _Stored(_VERSION, self.admin_token, [])
+            keys = {key.access_key: key for key in written.keys} | self._keys
+            _write(self.path, _Stored(_VERSION, written.admin_token, list(keys.values())))
 
     def __iter__(self) -> Iterator[ApiKey]:
         return iter(list(self._keys.values()))
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other process, nor another store of this one, reads or replaces the file meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise KeysError(path, f"cannot be locked: {error.strerror}") from error
+    try:
+        give_up_s = time.monotonic() + _LOCK_WAIT_S
+        while not try_lock(lock):
+            if time.monotonic() > give_up_s:
+                raise KeysError(path, f"locked by another process for {_LOCK_WAIT_S:g} s")
+            time.sleep(_LOCK_RETRY_S)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _read(path: Path) -> _Stored:
@@ -178,7 +214,6 @@ def _write(path: Path, stored: _Stored) -> None:
     fresh = path.with_name(f"{path.name}.new")
     data = msgspec.json.format(msgspec.json.encode(stored), indent=2)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         fresh.unlink(missing_ok=True)
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:

@@ -281,7 +281,7 @@ def _announce(
         place = "memory only" if keys.path is None else str(keys.path)
         echo(f"These are shown once; kept in {place}.")
     elif options.api_key is None:
-        echo(f"account    {options.account}, its key set is in {keys.path}")
+        echo(f"account    {options.account}, its key set and the admin token are in {keys.path}")
     echo(f"ready: {options.source} market, port {server.port}")
 
 

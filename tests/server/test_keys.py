@@ -1,8 +1,12 @@
+import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
+from paper_bitmart.server import keys
 from paper_bitmart.server.keys import ApiKey, KeysError, KeyStore, Permission
 
 
@@ -30,6 +34,7 @@ def test_the_file_is_for_its_owner_only(tmp_path):
     [
         ("not json", "not a key file"),
         ('{"version":1,"admin_token":"t"}', "not a key file"),
+        ('{"version":1,"admin_token":"","keys":[]}', "admin_token"),
         ('{"version":9,"admin_token":"t","keys":[]}', "version 9"),
         (
             '{"version":1,"admin_token":"t","keys":['
@@ -80,3 +85,64 @@ def test_two_servers_on_one_file_keep_each_others_keys(tmp_path):
     made = [first.create("a"), second.create("b"), first.create("c")]
     assert sorted(KeyStore.open(path), key=repr) == sorted(made, key=repr)
     assert [key.account for key in first] == ["a", "c"]
+
+
+def test_all_servers_on_one_file_have_the_token_that_the_file_was_made_with(tmp_path):
+    path = tmp_path / "keys.json"
+    first, second = KeyStore.open(path), KeyStore.open(path)
+    token = first.admin_token
+    for store in (second, first):
+        store.create(f"by-{store.admin_token[:3]}")
+        assert json.loads(path.read_text())["admin_token"] == token
+    assert first.is_admin(second.admin_token)
+    assert second.is_admin(token)
+
+
+def test_a_token_that_was_handed_out_stays_good_when_the_file_is_made_anew(tmp_path):
+    path = tmp_path / "keys.json"
+    running = KeyStore.open(path)
+    told = running.admin_token
+    path.unlink()
+    fresh = KeyStore.open(path).admin_token
+    running.create("a")
+    assert running.is_admin(told)
+    assert KeyStore.open(path).admin_token == fresh
+
+
+_MAKER = """
+import sys
+from pathlib import Path
+from paper_bitmart.server.keys import KeyStore
+sys.stdin.readline()
+store = KeyStore.open(Path(sys.argv[1]))
+for number in range(20):
+    store.create(f"{sys.argv[2]}-{number}")
+print(store.admin_token)
+"""
+
+
+def test_servers_that_start_at_the_same_moment_agree_on_token_and_keys(tmp_path):
+    path = tmp_path / "keys.json"
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _MAKER, str(path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("a", "b", "c")
+    ]
+    for maker in makers:
+        maker.stdin.write("go\n")
+        maker.stdin.flush()
+    tokens = {maker.communicate(timeout=60)[0].strip() for maker in makers}
+    store = KeyStore.open(path)
+    assert tokens == {store.admin_token}
+    assert {key.account for key in store} == {f"{name}-{n}" for name in "abc" for n in range(20)}
+
+
+def test_a_file_that_another_process_keeps_locked_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(keys, "_LOCK_WAIT_S", 0.02)
+    path = tmp_path / "keys.json"
+    with keys._alone(path), pytest.raises(KeysError, match="locked by another process"):
+        KeyStore.open(path)
