@@ -1,7 +1,6 @@
 """Backtest: recorded markets, a strategy per account, latency and fees in; orders and fills out."""
 
 import gc
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,10 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from paper_bitmart.backtest.checkpoint import read_checkpoint, write_checkpoint
 from paper_bitmart.backtest.engine import Engine
 from paper_bitmart.backtest.results import Results
 from paper_bitmart.backtest.strategy import Strategy
-from paper_bitmart.backtest.tape import NEVER_NS, Data, Tape, TapeError, open_data
+from paper_bitmart.backtest.tape import NEVER_NS, Data, open_data
 from paper_bitmart.bitmart.decimals import from_atoms
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
@@ -22,7 +22,7 @@ from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 COLLECTION_THRESHOLDS = (500_000, 50, 50)
 """Of the garbage collector during a run; the defaults cost a third of its time."""
-CHECKPOINT_FORMAT = "paper_bitmart backtest 1"
+CHECKPOINT_KIND = "Backtest"
 DEFAULT_ACCOUNT = "main"
 
 Balances = Mapping[str, Decimal]
@@ -139,13 +139,9 @@ class Backtest:
         """Write a checkpoint: venue, strategies, everything in flight, but not the data.
 
         Raises:
-            pickle.PicklingError, TypeError: a strategy holds something that cannot be pickled. OSError.
+            pickle.PicklingError, TypeError, AttributeError: a strategy holds what cannot be pickled. OSError.
         """
-        state = (CHECKPOINT_FORMAT, _fingerprint(self._tapes), self.name, self._elapsed_s, self._engine)
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        partial.write_bytes(pickle.dumps(state, protocol=pickle.HIGHEST_PROTOCOL))
-        partial.replace(target)
+        write_checkpoint(path, CHECKPOINT_KIND, self._tapes, (self.name, self._elapsed_s, self._engine))
 
     @classmethod
     def load(
@@ -159,20 +155,13 @@ class Backtest:
         """Go on from `save` with the same data. A checkpoint is a pickle: load only your own.
 
         Raises:
-            TapeError: not a checkpoint, or one of other data.
+            CheckpointError: not a checkpoint of such a run, of other data, or its strategy's class is unknown
+                here: in another process a strategy of FILE.py:NAME must have been loaded first.
         """
-        try:
-            form, fingerprint, name, elapsed_s, engine = pickle.loads(Path(path).read_bytes())
-        except (pickle.UnpicklingError, ValueError, TypeError, EOFError) as error:
-            raise TapeError(f"{path}: is no checkpoint: {error}") from error
-        if form != CHECKPOINT_FORMAT:
-            raise TapeError(f"{path}: is no checkpoint of this version")
         loaded = cls.__new__(cls)
         loaded._tapes = open_data(data, rules, symbols)
-        if _fingerprint(loaded._tapes) != fingerprint:
-            raise TapeError(f"{path}: was made with other data")
-        loaded.name, loaded._elapsed_s, loaded._engine = name, elapsed_s, engine
-        engine.reopen(loaded._tapes)
+        loaded.name, loaded._elapsed_s, loaded._engine = read_checkpoint(path, CHECKPOINT_KIND, loaded._tapes)
+        loaded._engine.reopen(loaded._tapes)
         return loaded
 
 
@@ -194,10 +183,6 @@ def _balances(engine: Engine) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
         }
         for seat in engine.seats
     }
-
-
-def _fingerprint(tapes: Mapping[str, Tape]) -> list[tuple[str, int, int, int]]:
-    return [(symbol, tape.size, tape.first_ns, tape.last_ns) for symbol, tape in tapes.items()]
 
 
 @contextmanager

@@ -8,13 +8,14 @@ delayed market data, and checks of funds, which are ample here.
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from paper_bitmart.backtest import fast_desk, fast_loop
 from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT
-from paper_bitmart.backtest.fast_desk import LOG_DTYPE, new_desk
+from paper_bitmart.backtest.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
+from paper_bitmart.backtest.fast_desk import LOG_DTYPE, new_desk, with_aligned_rows
 from paper_bitmart.backtest.recorder import (
     BY_SYSTEM,
     CANCELED,
@@ -35,6 +36,7 @@ from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 LOTS_MAX = 2**62
+CHECKPOINT_KIND = "FastBacktest"
 
 
 class TooManyOrders(RuntimeError):
@@ -54,7 +56,7 @@ class FastBacktest:
         on_book: njit function (desk, book, memory), called at each wake-up after which the market moved.
         on_news: njit function (desk, book, memory, ticket, what, price, lots), called when news of an order
             arrive; `what` is one of fast_desk.ACCEPTED, FILLED, ENDED, REFUSED.
-        memory: array of the strategy's own: parameters and state, changed in place.
+        memory: array of the strategy's own: parameters and state, changed in place; also an attribute.
         wake_every_ns: time between wake-ups, > 0.
         entry_ns, cancel_ns, response_ns: constant delays; cancel_ns is entry_ns if not given.
 
@@ -90,36 +92,88 @@ class FastBacktest:
         self.name = name or getattr(on_book, "__name__", "compiled")
         self._tapes = tapes
         self._functions = on_book, on_news
-        self._memory = memory
-        self._fees, self._queue_model = fees, queue_model
-        self._delays = entry_ns, cancel_ns, response_ns
-        self._wake_every_ns = wake_every_ns
+        self.memory = memory
+        self._fees, self._elapsed_s = fees, 0.0
+        (tape,) = tapes.values()
+        self._runner = _Runner(queue_model, tape, (entry_ns, cancel_ns, response_ns), wake_every_ns)
+
+    @property
+    def now_ns(self) -> int:
+        """Market time reached."""
+        return self._runner.now_ns
+
+    @property
+    def is_finished(self) -> bool:
+        """The end of the data is reached."""
+        (tape,) = self._tapes.values()
+        return self._runner.now_ns >= tape.last_ns
 
     def run(self, until_ns: int = NEVER_NS) -> Results:
-        """Play the data from the start; `memory` keeps what the strategy left in it.
+        """Play on, up to `until_ns` or the end of the data; may be called again to go on.
+
+        Whatever the stops on the way, the results at the end are the same.
 
         Raises:
             TooManyOrders: see there.
         """
-        ((symbol, tape),) = self._tapes.items()
-        runner = _Runner(self._queue_model, tape, self._delays, self._wake_every_ns)
-        end_ns = min(until_ns, tape.last_ns)
+        (tape,) = self._tapes.values()
         started_s = time.perf_counter()
-        runner.play(tape, end_ns, *self._functions, self._memory)
-        elapsed_s = time.perf_counter() - started_s
-        log = np.concatenate([*runner.logs, np.zeros(0, LOG_DTYPE)])
+        self._runner.play(tape, min(until_ns, tape.last_ns), *self._functions, self.memory)
+        self._elapsed_s += time.perf_counter() - started_s
+        return self.results()
+
+    def results(self) -> Results:
+        """What has happened so far."""
+        (tape,) = self._tapes.values()
+        log = np.concatenate([*self._runner.logs, np.zeros(0, LOG_DTYPE)])
         return Results(
             orders=_orders(log),
             fills=_fills(log, tape.rules, self._fees),
             accounts=[DEFAULT_ACCOUNT],
-            tapes={symbol: tape},
+            tapes=self._tapes,
             start_ns=tape.first_ns,
-            end_ns=end_ns,
-            events=runner.rows_done,
-            elapsed_s=elapsed_s,
-            refused=runner.refused,
+            end_ns=self._runner.now_ns,
+            events=self._runner.rows_done,
+            elapsed_s=self._elapsed_s,
+            refused=self._runner.refused,
             name=self.name,
         )
+
+    def save(self, path: Path | str) -> None:
+        """Write a checkpoint: book, orders, everything in flight, `memory`; not the data, nor the functions.
+
+        Raises:
+            OSError.
+        """
+        names = [_name_of(function) for function in self._functions]
+        state = (names, self.name, self.memory, self._fees, self._elapsed_s, self._runner)
+        write_checkpoint(path, CHECKPOINT_KIND, self._tapes, state)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        data: Data,
+        on_book: Callable[..., None],
+        *,
+        on_news: Callable[..., None] = hear_nothing,
+        rules: Path | str | dict[str, SymbolRules] | None = None,
+        symbol: str | None = None,
+    ) -> Self:
+        """Go on from `save` with the same data and functions; `memory` is a new array with what was saved.
+
+        Raises:
+            CheckpointError: not a checkpoint of such a run, one of other data, or functions of other names.
+        """
+        loaded = cls.__new__(cls)
+        loaded._tapes = open_data(data, rules, None if symbol is None else [symbol])
+        state = read_checkpoint(path, CHECKPOINT_KIND, loaded._tapes)
+        names, loaded.name, loaded.memory, loaded._fees, loaded._elapsed_s, loaded._runner = state
+        loaded._functions = on_book, on_news
+        given = [_name_of(function) for function in loaded._functions]
+        if given != names:
+            raise CheckpointError(f"{path}: is of {', '.join(names)}, not of {', '.join(given)}")
+        return loaded
 
 
 class _Runner(StepMatcher):
@@ -145,6 +199,14 @@ class _Runner(StepMatcher):
         ):
             scalars[place] = -(-least // (rules.tick * rules.lot))
 
+    def __setstate__(self, fields: dict[str, Any]) -> None:
+        super().__setstate__(fields)
+        self._desk = with_aligned_rows(self._desk)
+
+    @property
+    def now_ns(self) -> int:
+        return int(self._desk.scalars[fast_desk.NOW_NS])
+
     @property
     def rows_done(self) -> int:
         return int(self._desk.scalars[fast_desk.ROWS_DONE])
@@ -156,8 +218,11 @@ class _Runner(StepMatcher):
     def play(
         self, tape: Tape, end_ns: int, on_book: Callable[..., None], on_news: Callable[..., None], memory: Any
     ) -> None:
-        done = 0
-        for events in tape.chunks():
+        done = self.rows_done
+        if done == tape.size:
+            # Nothing is left but what may still be in flight at the very end, which `drive` has done.
+            return
+        for events in tape.chunks(done):
             done += len(events)
             start, why = 0, fast_loop.NEED_ROOM
             while why not in (fast_loop.NEED_CHUNK, fast_loop.DONE):
@@ -195,6 +260,11 @@ class _Runner(StepMatcher):
         count = int(self._desk.scalars[fast_desk.N_LOG])
         self.logs.append(self._desk.log[:count].copy())
         self._desk.scalars[fast_desk.N_LOG] = 0
+
+
+def _name_of(function: Callable[..., None]) -> str:
+    """Of an njit function, or of a plain one when nothing is compiled."""
+    return str(getattr(function, "__name__", repr(function)))
 
 
 def _orders(log: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paper_bitmart.backtest.step_matcher import lean, read_level
-from paper_bitmart.matching.core.state import NO_KEY
+from paper_bitmart.matching.core.state import NO_KEY, copied_by_field
 
 LIMIT, LIMIT_MAKER, IOC = 0, 1, 2
 BUY, SELL = 0, 1
@@ -124,6 +124,16 @@ def new_desk() -> FastDesk:
         np.zeros(FLIGHT_MAX, COMMAND_DTYPE),
         np.zeros(FLIGHT_MAX, NEWS_DTYPE),
         np.zeros(LOG_ROWS, LOG_DTYPE),
+    )
+
+
+def with_aligned_rows(desk: FastDesk) -> FastDesk:
+    """The same desk with its rows laid out as compiled code expects: a pickle loses their alignment."""
+    return desk._replace(
+        tickets=copied_by_field(desk.tickets, TICKET_DTYPE),
+        outbox=copied_by_field(desk.outbox, COMMAND_DTYPE),
+        inbox=copied_by_field(desk.inbox, NEWS_DTYPE),
+        log=copied_by_field(desk.log, LOG_DTYPE),
     )
 
 

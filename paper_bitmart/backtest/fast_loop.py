@@ -73,7 +73,7 @@ def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  
             desk.outbox[s[OUT_HEAD] % FLIGHT_MAX]["arrival_ns"] if s[OUT_HEAD] < s[OUT_TAIL] else FOREVER_NS
         )
         news_ns = desk.inbox[s[IN_HEAD] % FLIGHT_MAX]["at_ns"] if s[IN_HEAD] < s[IN_TAIL] else FOREVER_NS
-        at_ns = min(min(end_ns, s[WAKE_NS]), min(arrival_ns, news_ns))
+        due_ns = at_ns = min(min(end_ns, s[WAKE_NS]), min(arrival_ns, news_ns))
         if st.scalars[N_REPORTS] > 0:
             # A chunk ended amid a moment that changed an order.
             at_ns = min(at_ns, st.reports[0]["at_ns"])
@@ -89,7 +89,7 @@ def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  
         if has_report:
             s[NOW_NS] = max(s[NOW_NS], until_ns)
             read_reports(st, desk)
-            if until_ns < at_ns:
+            if until_ns < due_ns:
                 continue
             # What was reported may be heard of at this very moment.
             news_ns = desk.inbox[s[IN_HEAD] % FLIGHT_MAX]["at_ns"] if s[IN_HEAD] < s[IN_TAIL] else FOREVER_NS

@@ -90,3 +90,12 @@ class Quoter(Strategy):
         desk.cancel_all(symbol)
         desk.buy(symbol, desk.best_bid(symbol), self.lots, OrderType.LIMIT_MAKER)
         desk.sell(symbol, desk.best_ask(symbol), self.lots, OrderType.LIMIT_MAKER)
+
+
+def same(a, b):
+    """Equal orders, fills, balances and counts."""
+    return (
+        np.array_equal(a.orders, b.orders)
+        and np.array_equal(a.fills, b.fills)
+        and (a.balances, a.refused, a.events) == (b.balances, b.refused, b.events)
+    )

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from paper_bitmart.backtest.backtest import Backtest
@@ -7,7 +6,7 @@ from paper_bitmart.backtest.tape import ArrayTape, HistoryTape, TapeError, open_
 from paper_bitmart.bitmart.rules import load_rules
 from paper_bitmart.exchange.fees import NO_FEES, FeeRates
 from paper_bitmart.matching.latency import Exponential, LatencyProfile
-from tests.backtest.backtest_market import MS, Quoter, demo
+from tests.backtest.backtest_market import MS, Quoter, demo, same
 from tests.small_market import DEMO, DEMO_RULES
 
 RULES = load_rules(DEMO_RULES)
@@ -24,12 +23,6 @@ def jitter(seed=1):
     return LatencyProfile(*models)
 
 
-def same(a, b):
-    return (
-        np.array_equal(a.orders, b.orders) and np.array_equal(a.fills, b.fills) and a.balances == b.balances
-    )
-
-
 def test_equal_runs_are_equal_and_another_seed_is_not(market):
     runs = [Backtest(market, Quoter(), latency=jitter(seed)).run() for seed in (1, 1, 2)]
     assert same(runs[0], runs[1])
@@ -44,30 +37,6 @@ def test_results_do_not_depend_on_the_size_of_the_chunks(market, rows):
         for symbol, events in market.events.items()
     }
     assert same(Backtest(chunked, Quoter()).run(), Backtest(market, Quoter()).run())
-
-
-@pytest.mark.parametrize("delayed", [False, True])
-def test_a_run_that_was_saved_and_loaded_ends_the_same(market, tmp_path, delayed):
-    settings = {"latency": jitter()} if delayed else {}
-    whole = Backtest(market, Quoter(), **settings).run()
-    settings = {"latency": jitter()} if delayed else {}
-    part = Backtest(market, Quoter(), **settings)
-    middle_ns = (whole.start_ns + whole.end_ns) // 2
-    part.run(middle_ns)
-    part.save(tmp_path / "checkpoint")
-    loaded = Backtest.load(tmp_path / "checkpoint", market)
-    assert (loaded.now_ns, loaded.is_finished) == (middle_ns, False)
-    assert same(loaded.run(), whole)
-    assert same(part.run(), whole)
-
-
-def test_a_checkpoint_of_other_data_is_refused(market, tmp_path):
-    Backtest(market, Quoter(), symbols=["BTC_USDT"]).save(tmp_path / "c")
-    with pytest.raises(TapeError, match="other data"):
-        Backtest.load(tmp_path / "c", market)
-    (tmp_path / "d").write_bytes(b"hello")
-    with pytest.raises(TapeError, match="no checkpoint"):
-        Backtest.load(tmp_path / "d", market)
 
 
 def test_the_same_market_from_capture_and_catalogue_gives_the_same_run(market, tmp_path):
