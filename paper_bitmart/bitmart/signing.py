@@ -23,7 +23,7 @@ def sign(secret: str, memo: str, timestamp: str, payload: bytes) -> str:
         payload: the raw body, or `WS_LOGIN_PAYLOAD`.
     """
     message = b"#".join((_bytes(timestamp), _bytes(memo), payload))
-    return hmac.new(_bytes(secret), message, "sha256").hexdigest()
+    return hmac.digest(_bytes(secret), message, "sha256").hex()
 
 
 def verify(secret: str, memo: str, timestamp: str, payload: bytes, signature: str) -> bool:

@@ -164,7 +164,8 @@ class Market:
         reports = self.matcher.drain()
         if not len(reports):
             return []
-        return [Report._make(row) for row in reports[list(Report._fields)].tolist()]
+        # The dtype's last field is padding.
+        return [Report._make(row[:-1]) for row in reports.tolist()]
 
     def _feed_changes(self, applied: np.ndarray) -> Iterator[tuple[int, int, Report | FeedState]]:
         for row in applied[applied["kind"] == Kind.FEED_STATE]:

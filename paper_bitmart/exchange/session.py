@@ -293,9 +293,11 @@ class Session:
         except LineFull as error:
             raise refusal(TOO_MANY_IN_FLIGHT, field="account", limit=error.limit, value=account) from error
         self._replies.add(reply)
-        reply.add_done_callback(self._replies.discard)
         self._wake.set()
-        return await reply
+        try:
+            return await reply
+        finally:
+            self._replies.discard(reply)
 
     def _check_open(self) -> None:
         if not self.is_open:

@@ -199,9 +199,11 @@ class Wheel:
             command_ns = self.line.next_ns
             is_command_due = command_ns is not None and command_ns <= now_ns
             until_ns = command_ns if command_ns is not None and is_command_due else now_ns
-            batches, everything = self.inbox.take(until_ns, event_budget)
-            event_budget -= sum(len(batch.events) for batch in batches.values())
-            self._match(batches, turn)
+            everything = True
+            if self.inbox:
+                batches, everything = self.inbox.take(until_ns, event_budget)
+                event_budget -= sum(len(batch.events) for batch in batches.values())
+                self._match(batches, turn)
             if not is_command_due and everything:
                 return False
             if not everything or event_budget < 1 or command_budget < 1:

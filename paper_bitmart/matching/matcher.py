@@ -103,7 +103,7 @@ class Matcher:
         slot = self._slot(order_id)
         if slot < 0:
             return -1
-        leaves = int(self._state.orders[slot]["leaves"])
+        leaves = self._state.orders["leaves"].item(slot)
         own_orders.remove_order(self._state, slot)
         del self._slots[order_id]
         return leaves
@@ -132,9 +132,11 @@ class Matcher:
             return NO_REPORTS
         reports = self._state.reports[:n].copy()
         self._state.scalars[state.N_REPORTS] = 0
-        gone = reports["order_id"][reports["leaves_lots"] == 0]
-        for order_id in gone.tolist():
-            self._slots.pop(order_id, None)
+        for order_id, leaves in zip(
+            reports["order_id"].tolist(), reports["leaves_lots"].tolist(), strict=True
+        ):
+            if not leaves:
+                self._slots.pop(order_id, None)
         return reports
 
     def queue_ahead(self, order_id: int) -> float:

@@ -2,11 +2,12 @@
 
 /api, /user      websocket (ws_hub)
 /paper/v1/...    admin API (admin)
-anything else    BitMart's REST API (gate)
+anything else    BitMart's REST API (gate; plain calls get there by http_front, all others by aiohttp)
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -26,6 +27,7 @@ from paper_bitmart.server.context import ServerContext
 from paper_bitmart.server.endpoint import Endpoint
 from paper_bitmart.server.faults import Faults
 from paper_bitmart.server.gate import Gate
+from paper_bitmart.server.http_front import HttpFront
 from paper_bitmart.server.keys import KeyStore
 from paper_bitmart.server.limits import CallLimits
 from paper_bitmart.server.settings import ServerSettings
@@ -47,6 +49,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 CONTEXT = web.AppKey("context", ServerContext)
 HUB = web.AppKey("hub", WsHub)
+GATE = web.AppKey("gate", Gate)
 
 SHUTDOWN_S = 5.0
 """How long calls that are under way may take after a stop was asked for."""
@@ -79,7 +82,7 @@ def create_app(
     hub = WsHub(session, keys, settings, faults, books=books, wall=wall)
     gate = Gate(context, ENDPOINTS, CallLimits(settings.rate_limits))
     app = web.Application(client_max_size=settings.body_bytes_max)
-    app[CONTEXT], app[HUB] = context, hub
+    app[CONTEXT], app[HUB], app[GATE] = context, hub, gate
     app.router.add_get("/api", hub.public)
     app.router.add_get("/user", hub.private)
     Admin(context).add_routes(app.router)
@@ -100,7 +103,7 @@ class Server:
     """Runs an application on a TCP port; `async with Server(app, settings)` starts and stops it."""
 
     def __init__(self, app: web.Application, settings: ServerSettings) -> None:
-        self._settings = settings
+        self._app, self._settings = app, settings
         self._runner = web.AppRunner(
             app,
             # What happened is in the journal; a log of addresses and query strings helps nobody.
@@ -110,6 +113,8 @@ class Server:
             handle_signals=False,
             shutdown_timeout=SHUTDOWN_S,
         )
+        self._front: HttpFront | None = None
+        self._listener: asyncio.Server | None = None
         self.port = 0
         """The port in use once started; the chosen one when the setting is 0."""
 
@@ -130,15 +135,23 @@ class Server:
             OSError: the address is in use or not this machine's.
         """
         await self._runner.setup()
+        assert self._runner.server is not None
+        self._front = HttpFront(self._app[GATE], self._runner.server, self._settings.body_bytes_max)
         try:
-            await web.TCPSite(self._runner, self._settings.host, self._settings.port).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._front, self._settings.host, self._settings.port
+            )
         except OSError:
             await self._runner.cleanup()
             raise
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening, flush and close websockets, let running calls end."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._front is not None:
+            await self._front.close(SHUTDOWN_S)
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Server:

@@ -30,6 +30,8 @@ FUTURE_MS_MAX = 1_000
 RECV_WINDOW_MS_MAX = 60_000
 RECV_WINDOW_MS_DEFAULT = 5_000
 
+# Headers are looked up by lower-case name.
+_KEY, _SIGN, _TIMESTAMP = KEY_HEADER.lower(), SIGN_HEADER.lower(), TIMESTAMP_HEADER.lower()
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TIMESTAMP_DIGITS = 13
 
@@ -64,7 +66,7 @@ def find_key(
         BitmartError: 30001 none, 30002 unknown, 30003 frozen, 30011 expired, 30010 address, 30012 permission;
             in this order (protocol reference 2.4).
     """
-    access_key = headers.get(KEY_HEADER, "")
+    access_key = headers.get(_KEY, "")
     if not access_key:
         raise refusal(30001, field=KEY_HEADER)
     key = keys.find(access_key)
@@ -88,10 +90,10 @@ def check_signature(key: ApiKey, headers: Mapping[str, str], body: bytes) -> int
         BitmartError: 30004 no sign, 30006 timestamp missing or no integer, 30008 not 13 digits,
             30005 wrong sign; in this order.
     """
-    sign = headers.get(SIGN_HEADER, "")
+    sign = headers.get(_SIGN, "")
     if not sign:
         raise refusal(30004, field=SIGN_HEADER)
-    timestamp = headers.get(TIMESTAMP_HEADER, "")
+    timestamp = headers.get(_TIMESTAMP, "")
     if not timestamp:
         raise refusal(30006, field=TIMESTAMP_HEADER)
     if not _INTEGER.fullmatch(timestamp):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from paper_bitmart.bitmart.envelope import success_text
 from paper_bitmart.server.auth import Level, Window
 from paper_bitmart.server.keys import Permission
 from paper_bitmart.server.params import Params
@@ -35,7 +37,7 @@ Handler = Callable[[Call], Awaitable[Any]]
 """Returns what goes into `data`; raises BitmartError to refuse."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Endpoint:
     """What the gate must know of an endpoint.
 
@@ -50,7 +52,12 @@ class Endpoint:
     window: Window = Window.MINUTE
     needs: Permission = Permission.READ
 
-    @property
+    @cached_property
     def name(self) -> str:
         """ "METHOD /path", its row in the rate limit table."""
         return f"{self.method} {self.path}"
+
+    @cached_property
+    def success_text(self) -> str:
+        """`message` of its answers."""
+        return success_text(self.path)

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 
-from paper_bitmart.bitmart.envelope import encode_failure, encode_success, success_text
+from paper_bitmart.bitmart.envelope import encode_failure, encode_success
 from paper_bitmart.bitmart.errors import BitmartError, refusal
 from paper_bitmart.bitmart.rate_limits import RateState
 from paper_bitmart.server import auth
@@ -28,6 +27,7 @@ from paper_bitmart.server.faults import Fault
 from paper_bitmart.server.keys import ApiKey
 from paper_bitmart.server.limits import CallLimits
 from paper_bitmart.server.params import Params, read_body
+from paper_bitmart.server.request import AiohttpRequest, Request
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +37,11 @@ _FAULT_CODES = {Fault.SERVER_ERROR: 59002, Fault.RATE_LIMITED: 30013, Fault.MAIN
 
 
 @dataclass(slots=True)
-class _Answer:
-    """What goes back; `lost` drops the connection instead."""
+class Answer:
+    """What goes back; `lost` drops the connection instead. `at_ns`: when the call came, by the wall clock."""
 
-    body: bytes
+    at_ns: int
+    body: bytes = b""
     status: int = 200
     rate: RateState | None = None
     lost: bool = False
@@ -58,23 +59,24 @@ class Gate:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The aiohttp handler of every path that no other part of the server has."""
-        answer = await self._answer(request)
+        answer = await self.answer(AiohttpRequest(request, self._context.settings.body_bytes_max))
         if answer.lost and request.transport is not None:
             request.transport.abort()
         response = web.Response(body=answer.body, status=answer.status, content_type=CONTENT_TYPE)
         if answer.rate is not None:
-            response.headers.update(_rate_headers(answer.rate))
+            response.headers.update(rate_headers(answer.rate))
         return response
 
-    async def _answer(self, request: web.Request) -> _Answer:
+    async def answer(self, request: Request) -> Answer:
+        """The answer to one call; never raises, whatever the call is."""
         at_ns = self._context.wall.now_ns()
         trace = self._context.traces.next(at_ns)
-        answer = _Answer(b"")
+        answer = Answer(at_ns)
         try:
             endpoint = self._endpoint(request)
             answer.rate = self._limits.unused(endpoint.name)
             data = await self._call(request, endpoint, answer, at_ns)
-            answer.body = encode_success(data, trace, success_text(endpoint.path))
+            answer.body = encode_success(data, trace, endpoint.success_text)
             answer.lost = self._context.faults.on_accepted(endpoint.path, at_ns)
         except BitmartError as error:
             self._refuse(answer, error, trace)
@@ -84,11 +86,11 @@ class Gate:
         return answer
 
     @staticmethod
-    def _refuse(answer: _Answer, error: BitmartError, trace: str) -> None:
+    def _refuse(answer: Answer, error: BitmartError, trace: str) -> None:
         logger.debug("refused: %s (trace %s)", error, trace)
         answer.body, answer.status = encode_failure(error, trace), error.http_status
 
-    def _endpoint(self, request: web.Request) -> Endpoint:
+    def _endpoint(self, request: Request) -> Endpoint:
         by_method = self._by_path.get(request.path)
         if by_method is None:
             raise refusal(30000, field="path", value=request.path)
@@ -101,9 +103,9 @@ class Gate:
             raise refusal(60031 if is_account else 58001, field="Content-Type", value=request.content_type)
         return endpoint
 
-    async def _call(self, request: web.Request, endpoint: Endpoint, answer: _Answer, at_ns: int) -> Any:
+    async def _call(self, request: Request, endpoint: Endpoint, answer: Answer, at_ns: int) -> Any:
         await self._apply_faults(endpoint, at_ns)
-        address = request.remote or ""
+        address = request.remote
         key = None
         if endpoint.level is not Level.NONE:
             key = auth.find_key(self._context.keys, request.headers, endpoint.needs, address, at_ns)
@@ -124,14 +126,14 @@ class Gate:
             raise refusal(_FAULT_CODES[planned.refuse])
 
     def _limit(
-        self, endpoint: Endpoint, key: ApiKey | None, address: str, answer: _Answer, at_ns: int
+        self, endpoint: Endpoint, key: ApiKey | None, address: str, answer: Answer, at_ns: int
     ) -> None:
         answer.rate = self._limits.hit(endpoint.name, address, key, at_ns)
         if answer.rate is not None and not answer.rate.allowed:
             raise refusal(answer.rate.code)
 
-    async def _signed_params(self, request: web.Request, endpoint: Endpoint, key: ApiKey) -> Params:
-        body = await self._body(request)
+    async def _signed_params(self, request: Request, endpoint: Endpoint, key: ApiKey) -> Params:
+        body = await request.body()
         timestamp_ms = auth.check_signature(key, request.headers, body)
         values: dict[str, Any] | None = None
         unreadable: BitmartError | None = None
@@ -146,17 +148,8 @@ class Gate:
             raise unreadable
         return Params(values or {})
 
-    async def _body(self, request: web.Request) -> bytes:
-        try:
-            return await request.read()
-        except HTTPRequestEntityTooLarge as error:
-            text = f"Bad Request [body exceeds {self._context.settings.body_bytes_max} bytes]"
-            raise refusal(50000, field="body", message=text) from error
-        except web.RequestPayloadError as error:
-            raise refusal(50000, field="body", message="Bad Request [body cannot be read]") from error
 
-
-def _rate_headers(rate: RateState) -> dict[str, str]:
+def rate_headers(rate: RateState) -> dict[str, str]:
     """Headers of protocol reference 3.2; `Remaining` is the number already used, as on the venue."""
     return {
         "X-BM-RateLimit-Remaining": str(rate.used),

@@ -1,6 +1,5 @@
 """One moment by both clocks of a server: the wall's, and the market's, which a replay may hurry or stop."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from paper_bitmart.server.settings import ClockMode
@@ -29,14 +28,9 @@ class Now:
         At another speed than 1 the latter lies between wall and market time, so all between them is right as
         well. Recorded times have no such tie to the wall: there one of the two clocks has to fit.
         """
-        return any(
-            first_ms - past_ms <= timestamp_ms <= last_ms + future_ms
-            for first_ms, last_ms in self._spans_ms()
-        )
-
-    def _spans_ms(self) -> Iterator[tuple[int, int]]:
-        clocks_ms = self.wall_ns // _NS_PER_MS, self.market_ns // _NS_PER_MS
+        wall_ms, market_ms = self.wall_ns // _NS_PER_MS, self.market_ns // _NS_PER_MS
         if self.mode is ClockMode.WALL:
-            yield min(clocks_ms), max(clocks_ms)
-        else:
-            yield from ((clock_ms, clock_ms) for clock_ms in clocks_ms)
+            return min(wall_ms, market_ms) - past_ms <= timestamp_ms <= max(wall_ms, market_ms) + future_ms
+        return any(
+            clock_ms - past_ms <= timestamp_ms <= clock_ms + future_ms for clock_ms in (wall_ms, market_ms)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -168,6 +169,9 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
     server = await running.enter_async_context(Server(app, settings))
     if isinstance(clock, PlaybackClock):
         clock.resume()
+    # What was built to start lives as long as the server: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     _announce(options, server, exchange.keys, new_key, echo)
     return exchange
 

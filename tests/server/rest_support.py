@@ -7,20 +7,31 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from aiohttp.test_utils import TestClient, TestServer
+import aiohttp
 from ws_support import MS, START_NS, depth, rules_of, snapshot, trades
 
 from paper_bitmart.bitmart import signing
 from paper_bitmart.exchange.clock import SimulatedClock
 from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.venue import Venue
-from paper_bitmart.server.app import create_app
+from paper_bitmart.server.app import CONTEXT, Server, create_app
 from paper_bitmart.server.fault_source import FaultySource
 from paper_bitmart.server.faults import Faults
 from paper_bitmart.server.keys import ApiKey, KeyStore, Permission
 from paper_bitmart.server.settings import ServerSettings
 
-__all__ = ["MS", "START_MS", "START_NS", "Exchange", "Reply", "depth", "serving", "snapshot", "trades"]
+__all__ = [
+    "MS",
+    "START_MS",
+    "START_NS",
+    "Exchange",
+    "Reply",
+    "depth",
+    "listening",
+    "serving",
+    "snapshot",
+    "trades",
+]
 
 START_MS = START_NS // MS
 BUY, SELL = 0, 1
@@ -94,9 +105,10 @@ class Reply:
 class Exchange:
     """The running exchange and a client that speaks BitMart to it."""
 
-    def __init__(self, session, source, keys, faults, wall, client):
+    def __init__(self, session, source, keys, faults, wall, app, client):
         self.session, self.venue = session, session.venue
         self.source, self.keys, self.faults, self.wall, self.client = source, keys, faults, wall, client
+        self.app, self.books = app, app[CONTEXT].books
 
     async def market(self, events, symbol="ETH_USDT"):
         """The market moves, and everybody has seen it."""
@@ -160,6 +172,16 @@ class Exchange:
 
 
 @contextlib.asynccontextmanager
+async def listening(app, settings):
+    """The application on a port of its own, and a client of it."""
+    async with (
+        Server(app, replace(settings, port=0)) as server,
+        aiohttp.ClientSession(base_url=server.url) as client,
+    ):
+        yield client
+
+
+@contextlib.asynccontextmanager
 async def serving(settings=None, *, plan=None, is_live=True, balances=None, journal=None):
     """An exchange with alice and bob, quotes in ETH_USDT and BTC_USDT, rate limits off by default."""
     clock, wall = SimulatedClock(START_NS), SimulatedClock(START_NS)
@@ -176,8 +198,8 @@ async def serving(settings=None, *, plan=None, is_live=True, balances=None, jour
         for name in ("alice", "bob"):
             await session.open_account(name, amounts)
         app = create_app(session, settings, keys=keys, faults=faults, wall=wall)
-        async with TestClient(TestServer(app)) as client:
-            exchange = Exchange(session, source, keys, faults, wall, client)
+        async with listening(app, settings) as client:
+            exchange = Exchange(session, source, keys, faults, wall, app, client)
             await exchange.settle()
             if is_live:
                 for symbol in ("ETH_USDT", "BTC_USDT"):

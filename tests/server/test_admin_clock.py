@@ -3,8 +3,7 @@
 import contextlib
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
-from rest_support import START_NS, Exchange
+from rest_support import START_NS, Exchange, listening
 
 from paper_bitmart.exchange.clock import PlaybackClock, SimulatedClock
 from paper_bitmart.exchange.session import Session
@@ -25,9 +24,10 @@ async def replaying():
     clock = PlaybackClock(START_NS, base=wall)
     source, keys, faults = demo_source(clock=clock), KeyStore(), Faults()
     async with Session(source, Venue(source.rules), clock) as session:
-        app = create_app(session, ServerSettings(rate_limits="off"), keys=keys, faults=faults, wall=wall)
-        async with TestClient(TestServer(app)) as client:
-            exchange = Exchange(session, source, keys, faults, wall, client)
+        settings = ServerSettings(rate_limits="off")
+        app = create_app(session, settings, keys=keys, faults=faults, wall=wall)
+        async with listening(app, settings) as client:
+            exchange = Exchange(session, source, keys, faults, wall, app, client)
             await exchange.settle()
             yield exchange
 

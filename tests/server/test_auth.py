@@ -15,7 +15,7 @@ MINUTE, RECV = Window.MINUTE, Window.RECV_WINDOW
 def headers_of(key=ALICE, timestamp=str(START_MS), body=BODY, **changed):
     sign = signing.sign(key.secret, key.memo, timestamp, body)
     headers = {"X-BM-KEY": key.access_key, "X-BM-TIMESTAMP": timestamp, "X-BM-SIGN": sign} | changed
-    return {name: value for name, value in headers.items() if value is not None}
+    return {name.lower(): value for name, value in headers.items() if value is not None}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_of_several_faults_of_a_key_the_first_in_the_venues_order_wins(keys):
             fields |= fault
         keys.put(ApiKey(**fields))
         with pytest.raises(BitmartError) as error:
-            find_key(keys, {"X-BM-KEY": "k"}, Permission.TRADE, "127.0.0.1", START_NS)
+            find_key(keys, {"x-bm-key": "k"}, Permission.TRADE, "127.0.0.1", START_NS)
         assert error.value.code == code
 
 
@@ -71,7 +71,7 @@ def test_a_signature_over_the_raw_body_is_accepted():
         (headers_of(ApiKey(access_key="alice-key", secret="x", memo="papermemo", account="a")), BODY, 30005),
         (headers_of(ApiKey(access_key="a", secret=ALICE.secret, memo="x", account="a")), BODY, 30005),
         (headers_of(**{"X-BM-SIGN": "é"}), BODY, 30005),
-        (headers_of(**{"X-BM-SIGN": headers_of()["X-BM-SIGN"].upper()}), BODY, 30005),
+        (headers_of(**{"X-BM-SIGN": headers_of()["x-bm-sign"].upper()}), BODY, 30005),
         (headers_of(**{"X-BM-SIGN": "0", "X-BM-TIMESTAMP": "1"}), BODY, 30008),
     ],
 )

@@ -2,7 +2,6 @@ import pytest
 from rest_support import ALICE, ASKS, BIDS, BOB, MS, SELL, START_NS, depth, serving, trades
 
 from paper_bitmart.feed.events import ASK, BID
-from paper_bitmart.server.app import CONTEXT
 from paper_bitmart.server.book_view import BookView
 from paper_bitmart.server.settings import BookMode, ServerSettings
 
@@ -10,7 +9,7 @@ MERGED = ServerSettings(rate_limits="off", book=BookMode.MERGED)
 
 
 def book_of(exchange):
-    return exchange.client.app[CONTEXT].books
+    return exchange.books
 
 
 async def rest_book(exchange):

@@ -118,13 +118,6 @@ async def test_an_unexpected_failure_is_59002_and_logged_without_secrets(monkeyp
         assert ALICE.access_key not in caplog.text
 
 
-async def test_a_body_that_cannot_be_unpacked_is_50000():
-    async with serving() as exchange:
-        headers = exchange.signed(b"junk") | {"Content-Encoding": "gzip"}
-        reply = await exchange.request("POST", CANCEL_ALL, headers=headers, data=b"junk")
-        assert (reply.status, reply.code, reply.message) == (400, 50000, "Bad Request [body cannot be read]")
-
-
 async def test_an_order_that_cannot_be_journaled_is_59002_and_leaves_nothing(tmp_path, monkeypatch):
     journal = Journal(tmp_path)
 

@@ -1,7 +1,6 @@
 import pytest
 from rest_support import ASKS, BUY, START_NS, depth, serving, snapshot, trades
 
-from paper_bitmart.server.app import CONTEXT
 from paper_bitmart.server.market_wire import fluctuation, ticker
 
 DAY_NS = 86_400 * 10**9
@@ -23,7 +22,7 @@ def test_the_change_of_a_day_is_cut_at_five_decimals(last, open_, text):
 
 
 async def shown(exchange):
-    return ticker(exchange.session.views["ETH_USDT"], exchange.client.app[CONTEXT].books)
+    return ticker(exchange.session.views["ETH_USDT"], exchange.books)
 
 
 async def test_there_is_no_ticker_before_the_first_trade():

@@ -1,0 +1,257 @@
+"""The server's HTTP connections: plain calls are read here, everything else is aiohttp's.
+
+A bot's signed POST or GET is nearly always the same few lines. Those this reads, and answers through the
+gate, at a fraction of what a call through aiohttp costs (docs/decisions/0006). It understands nothing beyond
+them: a call with anything out of the ordinary in it - websocket, admin path, chunked or large body, percent
+sign, repeated or unusual header, another method or version, a mistake - hands its connection, from that
+call's first byte on, to aiohttp, which knows all of HTTP. So bad HTTP is refused by aiohttp, and what is not
+plain is only slower.
+
+    connection -> HttpConnection -- plain call --> Gate -> answer
+                       '-- anything else --> aiohttp's protocol, for good
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+
+from paper_bitmart.bitmart.rate_limits import RateState
+from paper_bitmart.server.gate import CONTENT_TYPE, Answer, Gate, rate_headers
+from paper_bitmart.server.request import PlainRequest
+
+HEAD_BYTES_MAX = 8_190
+"""aiohttp's own limit of a line; a longer head is handed to it."""
+
+_REQUEST_LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9/_.-]*)(?:\?([A-Za-z0-9=&_.-]*))? HTTP/1\.1")
+_HEADER = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)?[ \t]*")
+_MEDIA_TYPE = re.compile(r"([a-z]+/[a-z0-9.+-]+)(?:; ?charset=[A-Za-z0-9-]+)?")
+_LENGTH = re.compile(r"[0-9]{1,9}")
+_OTHER_ROADS = ("/api", "/user", "/paper")
+"""Where paths begin that are not BitMart's REST API."""
+_NOT_PLAIN = ("transfer-encoding", "upgrade", "expect", "te", "trailer")
+NO_MEDIA_TYPE = "application/octet-stream"
+"""A call without Content-Type (RFC 9110, 8.3)."""
+
+
+class HttpFront:
+    """Makes and ends the connections of one server.
+
+    Args:
+        gate: answers the plain calls.
+        fallback: makes aiohttp's protocol for one connection.
+        body_bytes_max: larger bodies are not plain.
+    """
+
+    def __init__(self, gate: Gate, fallback: Callable[[], asyncio.Protocol], body_bytes_max: int) -> None:
+        self.gate, self.fallback, self.body_bytes_max = gate, fallback, body_bytes_max
+        self.connections: set[HttpConnection] = set()
+
+    def __call__(self) -> HttpConnection:
+        return HttpConnection(self)
+
+    async def close(self, timeout_s: float) -> None:
+        """Let calls that are under way end, for `timeout_s` at most, and close all connections."""
+        tasks = [connection.task for connection in self.connections if connection.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+        for connection in tuple(self.connections):
+            connection.close()
+
+
+class HttpConnection(asyncio.Protocol):
+    """One client's keep-alive connection; its calls are answered one after the other, in their order."""
+
+    def __init__(self, front: HttpFront) -> None:
+        self._front = front
+        self._transport: asyncio.Transport | None = None
+        self._remote = ""
+        self._buffer = b""
+        self.task: asyncio.Task[None] | None = None
+        """Answers the calls that are in the buffer; None while none is."""
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    # --- asyncio.Protocol ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._remote = str(peer[0]) if isinstance(peer, tuple) else ""
+        tcp = transport.get_extra_info("socket")
+        if tcp is not None:
+            # A client that vanished without a word is noticed.
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._front.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        self._drained.set()  # whoever waits to write finds the transport closed
+
+    def pause_writing(self) -> None:
+        self._drained.clear()
+
+    def resume_writing(self) -> None:
+        self._drained.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer = self._buffer + data if self._buffer else data
+        if self.task is None:
+            self._next()
+        elif len(self._buffer) > self._front.body_bytes_max + HEAD_BYTES_MAX:
+            # So much ahead of its answers: let TCP hold the client back.
+            assert self._transport is not None
+            self._transport.pause_reading()
+
+    # --- inside ---
+
+    def _next(self) -> None:
+        """Begin with the next call of the buffer if it is there whole; hand over if it is not plain."""
+        try:
+            request = self._take()
+        except _NotPlain:
+            self._hand_over()
+            return
+        if request is not None:
+            self.task = asyncio.get_running_loop().create_task(self._answer(request))
+
+    def _take(self) -> PlainRequest | None:
+        """Take the first call off the buffer; None while some of it is missing.
+
+        Raises:
+            _NotPlain: it is not one for this reader; the buffer is as it was.
+        """
+        buffer = self._buffer
+        head_end = buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            if len(buffer) > HEAD_BYTES_MAX:
+                raise _NotPlain
+            return None
+        method, path, query, headers = _read_head(buffer[:head_end])
+        length = headers.get("content-length", "0")
+        if _LENGTH.fullmatch(length) is None or int(length) > self._front.body_bytes_max:
+            raise _NotPlain
+        body_end = head_end + 4 + int(length)
+        if len(buffer) < body_end:
+            return None
+        media_type = _media_type(headers.get("content-type", NO_MEDIA_TYPE))
+        self._buffer = buffer[body_end:]
+        body = buffer[head_end + 4 : body_end]
+        return PlainRequest(method, path, query, headers, media_type, self._remote, body)
+
+    async def _answer(self, request: PlainRequest) -> None:
+        transport = self._transport
+        assert transport is not None
+        try:
+            answer = await self._front.gate.answer(request)
+        except BaseException:
+            # Cancelled: nobody will answer this call any more, nor those behind it.
+            transport.abort()
+            raise
+        if answer.lost:
+            transport.abort()
+            return
+        await self._drained.wait()
+        if transport.is_closing():
+            return
+        transport.write(_head(answer) + answer.body)
+        self.task = None
+        if self._buffer:
+            transport.resume_reading()
+            self._next()
+
+    def _hand_over(self) -> None:
+        transport, data = self._transport, self._buffer
+        assert transport is not None
+        self._forget()
+        protocol = self._front.fallback()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+
+    def _forget(self) -> None:
+        self._front.connections.discard(self)
+        self._buffer = b""
+
+    def close(self) -> None:
+        """Close the connection once what was written is out."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class _NotPlain(Exception):
+    """The call is aiohttp's."""
+
+
+def _read_head(head: bytes) -> tuple[str, str, dict[str, str], dict[str, str]]:
+    """Method, path, query, headers by lower-case name.
+
+    Raises:
+        _NotPlain: something out of the ordinary.
+    """
+    lines = head.split(b"\r\n")
+    first = _REQUEST_LINE.fullmatch(lines[0])
+    if first is None or len(head) > HEAD_BYTES_MAX:
+        raise _NotPlain
+    path = first[2].decode()
+    if path.startswith(_OTHER_ROADS) or "//" in path or "/." in path:
+        raise _NotPlain
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        found = _HEADER.fullmatch(line)
+        if found is None:
+            raise _NotPlain
+        headers[found[1].decode().lower()] = (found[2] or b"").decode()
+    if len(headers) != len(lines) - 1 or "host" not in headers:
+        raise _NotPlain  # a repeated name, or no HTTP/1.1
+    if headers.get("connection", "keep-alive").lower() != "keep-alive":
+        raise _NotPlain
+    for name in _NOT_PLAIN:
+        if name in headers:
+            raise _NotPlain
+    return first[1].decode(), path, _read_query(first[3]), headers
+
+
+def _read_query(text: bytes | None) -> dict[str, str]:
+    query: dict[str, str] = {}
+    if text:
+        for part in text.decode().split("&"):
+            name, _, value = part.partition("=")
+            if part:
+                query.setdefault(name, value)
+    return query
+
+
+@lru_cache(maxsize=64)
+def _media_type(text: str) -> str:
+    found = _MEDIA_TYPE.fullmatch(text.lower())
+    if found is None:
+        raise _NotPlain
+    return found[1]
+
+
+@lru_cache(maxsize=1_024)
+def _fixed_head(status: int, rate: RateState | None) -> bytes:
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Type: {CONTENT_TYPE}"]
+    lines += [f"{name}: {value}" for name, value in rate_headers(rate).items()] if rate is not None else []
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return f"Date: {formatdate(second, usegmt=True)}\r\n".encode()
+
+
+def _head(answer: Answer) -> bytes:
+    date = _date(answer.at_ns // 1_000_000_000)
+    return b"%b%bContent-Length: %d\r\n\r\n" % (
+        _fixed_head(answer.status, answer.rate),
+        date,
+        len(answer.body),
+    )
