@@ -18,10 +18,9 @@ and 10 (questions 2, 8, 9, 23); the order itself is not documented by BitMart an
 """
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from paper_bitmart.bitmart.decimals import (
     ATOMS,
@@ -48,8 +47,7 @@ E = TypeVar("E", bound=StrEnum)
 _FEE_STEP = Decimal(FEE_STEP_ATOMS) / ATOMS
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedOrder:
+class CheckedOrder(NamedTuple):
     """A new order that passed checks 1 to 9, in ticks, lots and atoms; `hold_*` is what it will freeze."""
 
     symbol: str

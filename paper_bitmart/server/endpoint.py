@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_bitmart.bitmart.envelope import success_text
 from paper_bitmart.server.auth import Level, Window
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from paper_bitmart.server.context import ServerContext
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call that passed the gate: who called, with what.
 
     Attributes:

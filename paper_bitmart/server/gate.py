@@ -74,7 +74,6 @@ class Gate:
         answer = Answer(at_ns)
         try:
             endpoint = self._endpoint(request)
-            answer.rate = self._limits.unused(endpoint.name)
             data = await self._call(request, endpoint, answer, at_ns)
             answer.body = encode_success(data, trace, endpoint.success_text)
             answer.lost = self._context.faults.on_accepted(endpoint.path, at_ns)
@@ -104,11 +103,14 @@ class Gate:
         return endpoint
 
     async def _call(self, request: Request, endpoint: Endpoint, answer: Answer, at_ns: int) -> Any:
-        await self._apply_faults(endpoint, at_ns)
-        address = request.remote
-        key = None
-        if endpoint.level is not Level.NONE:
-            key = auth.find_key(self._context.keys, request.headers, endpoint.needs, address, at_ns)
+        address, key = request.remote, None
+        try:
+            await self._apply_faults(endpoint, at_ns)
+            if endpoint.level is not Level.NONE:
+                key = auth.find_key(self._context.keys, request.headers, endpoint.needs, address, at_ns)
+        except BitmartError:
+            answer.rate = self._limits.unused(endpoint.name)
+            raise
         self._limit(endpoint, key, address, answer, at_ns)
         if endpoint.level is Level.SIGNED:
             assert key is not None  # every level above NONE has one

@@ -57,7 +57,7 @@ class HttpFront:
 
     async def close(self, timeout_s: float) -> None:
         """Let calls that are under way end, for `timeout_s` at most, and close all connections."""
-        tasks = [connection.task for connection in self.connections if connection.task is not None]
+        tasks = [connection.stop() for connection in self.connections]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)
         for connection in tuple(self.connections):
@@ -72,8 +72,10 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._remote = ""
         self._buffer = b""
-        self.task: asyncio.Task[None] | None = None
-        """Answers the calls that are in the buffer; None while none is."""
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        """Of the task, for more bytes; None while it is at a call."""
+        self._stopping = False
         self._drained = asyncio.Event()
         self._drained.set()
 
@@ -89,9 +91,12 @@ class HttpConnection(asyncio.Protocol):
             # A client that vanished without a word is noticed.
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._front.connections.add(self)
+        self._task = asyncio.get_running_loop().create_task(self._serve())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
+        self._front.connections.discard(self)
+        self._stopping = True
+        self._wake()
         self._drained.set()  # whoever waits to write finds the transport closed
 
     def pause_writing(self) -> None:
@@ -102,8 +107,8 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
-        if self.task is None:
-            self._next()
+        if self._waiting is not None:
+            self._wake()
         elif len(self._buffer) > self._front.body_bytes_max + HEAD_BYTES_MAX:
             # So much ahead of its answers: let TCP hold the client back.
             assert self._transport is not None
@@ -111,15 +116,32 @@ class HttpConnection(asyncio.Protocol):
 
     # --- inside ---
 
-    def _next(self) -> None:
-        """Begin with the next call of the buffer if it is there whole; hand over if it is not plain."""
+    async def _serve(self) -> None:
+        """Answer one call after the other; hand over at the first that is not plain."""
+        transport = self._transport
+        assert transport is not None
         try:
-            request = self._take()
-        except _NotPlain:
-            self._hand_over()
-            return
-        if request is not None:
-            self.task = asyncio.get_running_loop().create_task(self._answer(request))
+            while not self._stopping:
+                try:
+                    request = self._take()
+                except _NotPlain:
+                    self._hand_over(transport)
+                    return
+                if request is not None:
+                    await self._answer(request, transport)
+                else:
+                    transport.resume_reading()
+                    self._waiting = asyncio.get_running_loop().create_future()
+                    await self._waiting
+        finally:
+            # Cancelled in the middle of a call: it has no answer, and those behind it will have none.
+            if self in self._front.connections and not self._stopping:
+                transport.abort()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        self._waiting = None
 
     def _take(self) -> PlainRequest | None:
         """Take the first call off the buffer; None while some of it is missing.
@@ -145,39 +167,31 @@ class HttpConnection(asyncio.Protocol):
         body = buffer[head_end + 4 : body_end]
         return PlainRequest(method, path, query, headers, media_type, self._remote, body)
 
-    async def _answer(self, request: PlainRequest) -> None:
-        transport = self._transport
-        assert transport is not None
-        try:
-            answer = await self._front.gate.answer(request)
-        except BaseException:
-            # Cancelled: nobody will answer this call any more, nor those behind it.
-            transport.abort()
-            raise
+    async def _answer(self, request: PlainRequest, transport: asyncio.Transport) -> None:
+        answer = await self._front.gate.answer(request)
         if answer.lost:
             transport.abort()
+            self._stopping = True
             return
-        await self._drained.wait()
-        if transport.is_closing():
-            return
-        transport.write(_head(answer) + answer.body)
-        self.task = None
-        if self._buffer:
-            transport.resume_reading()
-            self._next()
+        if not self._drained.is_set():
+            await self._drained.wait()
+        if not transport.is_closing():
+            transport.write(_head(answer) + answer.body)
 
-    def _hand_over(self) -> None:
-        transport, data = self._transport, self._buffer
-        assert transport is not None
-        self._forget()
+    def _hand_over(self, transport: asyncio.Transport) -> None:
+        self._front.connections.discard(self)
+        transport.resume_reading()
         protocol = self._front.fallback()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
-        protocol.data_received(data)
+        protocol.data_received(self._buffer)
 
-    def _forget(self) -> None:
-        self._front.connections.discard(self)
-        self._buffer = b""
+    def stop(self) -> asyncio.Task[None]:
+        """Take no further call; returns the task, which ends after the call that it is at."""
+        assert self._task is not None
+        self._stopping = True
+        self._wake()
+        return self._task
 
     def close(self) -> None:
         """Close the connection once what was written is out."""

@@ -1,14 +1,13 @@
 """One moment by both clocks of a server: the wall's, and the market's, which a replay may hurry or stop."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from paper_bitmart.server.settings import ClockMode
 
 _NS_PER_MS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """What counts as "now" when a client's timestamp is judged (protocol reference 2.3).
 
     Attributes:

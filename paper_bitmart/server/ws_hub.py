@@ -208,8 +208,10 @@ class WsHub:
 
     def _on_events(self, events: Sequence[Event]) -> None:
         """Publish what the venue committed, once those who caused it have their answers."""
+        if not self._connections:
+            return  # nobody can hear
         delay_ms = self._settings.private_push_delay_ms
-        if not delay_ms or not self._connections:
+        if not delay_ms:
             self._publish_events(events)
             return
         self._late_events.append((asyncio.get_running_loop().time() + delay_ms / 1000, events))

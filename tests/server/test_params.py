@@ -1,10 +1,13 @@
+import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.errors import BitmartError
-from paper_bitmart.server.params import Params, order_id, read_body
+from paper_bitmart.server.params import Params, _read_slowly, order_id, read_body
 
 
 @pytest.mark.parametrize(
@@ -97,3 +100,46 @@ def test_a_word_outside_the_vocabulary_is_refused_with_the_given_code(value):
 @pytest.mark.parametrize(("text", "number"), [("17", 17), ("x", -1), ("-1", -1), ("9" * 19, -1), ("١", -1)])
 def test_an_order_id_that_is_no_number_belongs_to_no_order(text, number):
     assert order_id(text) == number
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+documents = st.dictionaries(st.text(max_size=8), json_values, max_size=5)
+
+
+@given(document=documents, is_ascii=st.booleans(), indent=st.sampled_from([None, 1]))
+def test_the_fast_reader_and_the_slow_one_agree_on_json(document, is_ascii, indent):
+    text = json.dumps(document, ensure_ascii=is_ascii, indent=indent)
+    body = text.encode(errors="surrogatepass")
+    try:
+        slow = _read_slowly(body)
+    except BitmartError:
+        slow = None  # half a surrogate pair, unescaped
+    if slow is not None:
+        assert repr(read_body(body)) == repr(slow)
+
+
+@given(
+    body=st.binary(max_size=60) | st.text('{}[]":,0123456789.eE+-tfn\\u dDxX', max_size=60).map(str.encode)
+)
+def test_what_the_slow_reader_refuses_is_refused(body):
+    try:
+        slow = _read_slowly(body)
+    except BitmartError:
+        with pytest.raises(BitmartError) as refused:
+            read_body(body)
+        assert refused.value.code == 30018
+    else:
+        if isinstance(slow, dict):
+            assert repr(read_body(body)) == repr(slow)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1e400}', '{"a": 123456789012345678901234567890}', '{"a": "\\ud800"}', '{"a": 1, "a": 2}',
+             '{"a": -0}', '{"a": -0.0}', '{"a": 1E5}', '{"a": 1.10}']
+)  # fmt: skip
+def test_numbers_and_text_at_the_edge_are_read_as_json_says(text):
+    assert repr(read_body(text.encode())) == repr(_read_slowly(text.encode()))
