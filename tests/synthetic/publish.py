@@ -1,7 +1,8 @@
 """Publishes an order-by-order log as BitMart would: depth and trades in the three feeds of the sets.
 
 `100ms`: an update per 100 ms in which something changed, prints at once. `rt`: an update per change.
-`jitter`: the 100 ms feed with a delay of its own on each channel, only `ms_t` telling which prints an update includes.
+`jitter`: the 100 ms feed with a delay of its own on each channel; only `ms_t` tells which prints an update
+includes.
 """
 
 import gzip
@@ -108,7 +109,8 @@ def _trades(book: Book, scale: Scale) -> Iterator[Line]:
         data = [
             {
                 "symbol": scale.symbol, "price": scale.price(e.price),
-                "side": "buy" if e.side == ASK else "sell", "size": scale.size(e.lots), "s_t": at_ns // 1_000_000_000, "ms_t": at_ns // MS,
+                "side": "buy" if e.side == ASK else "sell", "size": scale.size(e.lots),
+                "s_t": at_ns // 1_000_000_000, "ms_t": at_ns // MS,
             }
             for e in executions
         ]  # fmt: skip
