@@ -7,7 +7,7 @@ USER_ERRORS = frozenset({
     "paper_bitmart.backtest.replay_out.OutMismatch",
     "paper_bitmart.backtest.replay_position.ResumeError",
     "paper_bitmart.backtest.session_facts.SessionError",
-    "paper_bitmart.backtest.report.ReportError",
+    "paper_bitmart.backtest.report_page.ReportError",
     "paper_bitmart.backtest.strategy_file.StrategyFileError",
     "paper_bitmart.backtest.tape.TapeError",
     "paper_bitmart.bitmart.errors.BitmartError",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_bitmart.backtest.report import (
+from paper_bitmart.backtest.report_page import (
     ASK,
     BID,
     OURS,

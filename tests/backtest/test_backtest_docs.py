@@ -7,6 +7,7 @@ import pytest
 
 import paper_bitmart
 from paper_bitmart.backtest.history_convert import convert
+from paper_bitmart.backtest.statistics import FORMULAS
 from paper_bitmart.bitmart.rules import load_rules
 from tests.small_market import DEMO, DEMO_RULES
 
@@ -21,6 +22,11 @@ def test_a_program_of_the_page_trades(number, fills, tmp_path, monkeypatch):
     names = {}
     exec(compile(PROGRAMS[number], "docs/backtest.md", "exec"), names)
     assert len(names["results"].fills) > fills
+
+
+def test_the_page_has_the_formula_of_every_statistic():
+    rows = dict(re.findall(r"^\| (\w+) \| (.*) \|$", PAGE[PAGE.index("| name | formula |") :], re.MULTILINE))
+    assert {name: rows.get(name) for name in FORMULAS} == FORMULAS
 
 
 def test_the_public_names_are_the_packages():
