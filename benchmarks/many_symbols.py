@@ -22,13 +22,18 @@ def symbol_names(count: int) -> list[str]:
     return [f"{('BTC', 'ETH')[number % 2]}{number // 2}_USDT" for number in range(count)]
 
 
+def original_of(name: str) -> str:
+    """The demo's symbol whose market a symbol has."""
+    return f"{name[:3]}_USDT"
+
+
 def _write_rules(path: Path, count: int) -> None:
     reply = json.loads(DEMO_RULES.read_text())
     by_symbol = {row["symbol"]: row for row in reply["data"]["symbols"]}
     rows = []
     for number, symbol in enumerate(symbol_names(count)):
         base = symbol.partition("_")[0]
-        original = by_symbol[f"{base[:3]}_USDT"]
+        original = by_symbol[original_of(symbol)]
         rows.append(original | {"symbol": symbol, "base_currency": base, "symbol_id": number + 1})
     reply["data"]["symbols"] = rows
     path.write_text(json.dumps(reply))

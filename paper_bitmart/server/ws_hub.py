@@ -199,7 +199,8 @@ class WsHub:
             self._plan(self._publisher.market(symbol, events, self._session.clock.now_ns()))
 
     def _on_own_book(self, symbol: str, side: int, price_ticks: int) -> None:
-        self._plan(self._publisher.own_book(symbol, side, price_ticks))
+        at_ns = self._session.clock.now_ns()
+        self._plan(self._publisher.own_book(symbol, side, price_ticks, at_ns))
 
     def _plan(self, next_ns: int | None) -> None:
         """Wake the pump if something is due before the time it sleeps until."""

@@ -92,25 +92,27 @@ class PublicSymbol:
     def market(self, events: np.ndarray) -> Iterator[Frame]:
         """Take note of market events; yields the trades among them, which never wait."""
         self._whole = bool(events["flags"][-1] & Flag.LAST)
+        since_ns = int(events["recv_ns"][0])
         kinds = set(events["kind"].tolist())
         if kinds & _BOOK_KINDS:
-            self._note_book(events)
+            self._note_book(events, since_ns)
         elif Kind.BBO in kinds:
             self._market_ns = int(events["exch_ns"][-1])
-            self._mark(_BEST_CHANNELS.__contains__)
+            self._mark(_BEST_CHANNELS.__contains__, since_ns)
         if Kind.TRADE not in kinds:
             return
         trades = events[events["kind"] == Kind.TRADE]
         self._market_ns = int(trades["exch_ns"][-1])
-        self._mark(lambda channel: channel == TICKER or channel.startswith(KLINE_PREFIX))
+        self._mark(lambda channel: channel == TICKER or channel.startswith(KLINE_PREFIX), since_ns)
         if self._trades is not None:
             for first in range(0, len(trades), TRADES_PER_PUSH_MAX):
                 yield self._trades_frame(self._trades, trades[first : first + TRADES_PER_PUSH_MAX])
 
-    def touch(self, side: int, price_ticks: int) -> None:
+    def touch(self, side: int, price_ticks: int, at_ns: int) -> None:
         """One visible level may have changed without a market event: an own order in a merged book."""
         self._increments.touch(side, price_ticks)
-        self._mark(_BOOK_CHANNELS.__contains__)
+        self._increments.mark(at_ns)
+        self._mark(_BOOK_CHANNELS.__contains__, at_ns)
 
     def due(self, at_ns: int) -> Iterator[Frame]:
         """Make what is due at market time `at_ns`, one frame at a time."""
@@ -124,7 +126,7 @@ class PublicSymbol:
         if increment is not None:
             yield increment
 
-    def _note_book(self, events: np.ndarray) -> None:
+    def _note_book(self, events: np.ndarray, since_ns: int) -> None:
         columns = (events[name].tolist() for name in ("kind", "side", "price_ticks", "exch_ns"))
         for kind, side, price_ticks, exch_ns in zip(*columns, strict=True):
             if kind == Kind.LEVEL:
@@ -133,12 +135,13 @@ class PublicSymbol:
                 self._increments.touch_all()
             if kind in _BOOK_KINDS:
                 self._market_ns = self._book_ns = exch_ns
-        self._mark(_BOOK_CHANNELS.__contains__)
+        self._increments.mark(since_ns)
+        self._mark(_BOOK_CHANNELS.__contains__, since_ns)
 
-    def _mark(self, concerns: Callable[[str], bool]) -> None:
+    def _mark(self, concerns: Callable[[str], bool], since_ns: int) -> None:
         for topic, channel in self._states.items():
             if concerns(topic.channel):
-                channel.mark()
+                channel.mark(since_ns)
 
     def _state_channel(self, topic: Topic) -> StateChannel:
         if topic.channel == TICKER:

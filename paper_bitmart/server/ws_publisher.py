@@ -90,12 +90,12 @@ class Publisher:
         self._send_all(publisher.due(at_ns))
         return publisher.next_ns
 
-    def own_book(self, symbol: str, side: int, price_ticks: int) -> int | None:
-        """One level may have changed otherwise than by the market; returns as `market`."""
+    def own_book(self, symbol: str, side: int, price_ticks: int, at_ns: int) -> int | None:
+        """At `at_ns` one level may have changed otherwise than by the market; returns as `market`."""
         publisher = self._symbols.get(symbol)
         if publisher is None:
             return None
-        publisher.touch(side, price_ticks)
+        publisher.touch(side, price_ticks, at_ns)
         return publisher.next_ns
 
     def events(self, events: Iterable[Event]) -> None:

@@ -133,17 +133,19 @@ async def test_intervals_follow_the_market_at_ten_times_the_speed_and_rest_while
         client = await server.connect()
         await client.say("subscribe", DEPTH)
         version = (await client.pushes(2))[1]["data"][0]["version"]
-        server.session.emit(depth(START_NS, {250136: 1}))
+        for step in (1, 2):
+            server.session.emit(depth(START_NS, {250136: step}))
         real.advance(10 * MS)
-        assert (await client.hear())[1]["data"][0]["version"] == version + 1
+        heard = [(await client.hear())[1]["data"][0]["version"] for _ in range(2)]
+        assert heard == [version + 1, version + 2]
         clock.pause()
-        server.session.emit(depth(START_NS + 100 * MS, {250136: 2}))
+        server.session.emit(depth(START_NS + 100 * MS, {250136: 3}))
         real.advance(1000 * MS)
         await client.socket.send_str("ping")
         assert await client.hear() == ("text", "pong")
         clock.resume()
         real.advance(10 * MS)
-        assert (await client.hear())[1]["data"][0]["version"] == version + 2
+        assert (await client.hear())[1]["data"][0]["version"] == version + 3
 
 
 @pytest.mark.parametrize(("late_ms", "code"), [(0, None), (-60_000, None), (-60_001, "91022")])

@@ -298,7 +298,8 @@ def test_increase100_begins_with_a_snapshot_in_bitmarts_fields(market):
 
 def test_increase100_gathers_the_changes_of_100_ms_into_one_update(market):
     listener = market.join("spot/depth/increase100:ETH_USDT")
-    version = listener.take()[0]["data"][0]["version"]
+    market.emit(depth, bids={250136: 1})
+    version = listener.take()[-1]["data"][0]["version"]
     market.at(50)
     market.emit(depth, asks={250138: 0})
     market.emit(depth, bids={250137: 5000})
@@ -332,9 +333,10 @@ def test_a_quiet_increase100_topic_repeats_its_version_every_ten_seconds(market)
 def test_a_requested_snapshot_is_followed_by_the_next_version(market):
     listener = market.join("spot/depth/increase100:ETH_USDT")
     for step in range(1, 4):
-        market.emit(depth, bids={250136: step})
         market.at(step * 100)
+        market.emit(depth, bids={250136: step})
     listener.take()
+    market.at(310)
     market.emit(depth, bids={250136: 99})
     listener.push(market.publisher.snapshot(parse_topic("spot/depth/increase100:ETH_USDT")))
     market.at(400)
@@ -386,7 +388,7 @@ def test_a_merged_book_shows_own_orders_alike_in_every_topic():
     session = SessionFake()
     books = BookView(session, BookMode.MERGED, "alice")
     publisher = Publisher(session.views, books, PushEncoder())
-    books.on_change(publisher.own_book)
+    books.on_change(lambda *place: publisher.own_book(*place, START_NS))
     session.emit(snapshot(START_NS, **BOOK))
     listeners = {name: Recorder() for name in ("depth5", "depth/increase100", "bookTicker", "ticker")}
     session.emit(trades(START_NS, (BUY, 250138, 1)))
