@@ -21,6 +21,8 @@ MAX_LENGTH = 60
 _ATOM = Decimal(1).scaleb(-ATOM_DECIMALS)
 _POWERS_OF_TEN = tuple(10**n for n in range(MAX_LENGTH + 1))
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_PLAIN_NUMBER = re.compile(r"((?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?)(?:\.?0*)")
+"""Nearly every number of a client; group 1 is its canonical form."""
 _EXACT = Context(prec=1000)  # for error texts only; wide enough for any product here
 _SHOWN = 80
 
@@ -74,6 +76,9 @@ def parse_decimal(text: str | int | Decimal) -> Decimal:
         BadNumber: empty, not a number, NaN, infinite, a float or bool, or more than 60 characters or digits.
     """
     if isinstance(text, str):
+        plain = _PLAIN_NUMBER.fullmatch(text)
+        if plain is not None and len(text) <= MAX_LENGTH:
+            return Decimal(plain[1])
         return _canonical(_decimal_of_text(text))
     if isinstance(text, bool | float):
         raise BadNumber(text, f"a {type(text).__name__} is not exact decimal text")

@@ -37,6 +37,7 @@ from paper_bitmart.exchange.journal_error import (
     JournalWriteFailed,
 )
 from paper_bitmart.exchange.journal_file import (
+    EVENTS_PER_ROW,
     JOURNAL_NAME,
     LAST_SEQ_SQL,
     check_or_create,
@@ -154,8 +155,11 @@ class Journal:
         """
         if not self._pending:
             return 0
-        with self._transaction():
-            insert_events(self._connection, self._pending)
+        if len(self._pending) <= EVENTS_PER_ROW:
+            self._insert_one_row()
+        else:
+            with self._transaction():
+                insert_events(self._connection, self._pending)
         return self._committed()
 
     def discard(self) -> int:
@@ -302,6 +306,14 @@ class Journal:
     def _read_last_seq(self) -> int | None:
         ((last,),) = self._read(LAST_SEQ_SQL)
         return last or None
+
+    def _insert_one_row(self) -> None:
+        # One statement is a transaction of its own, without the price of two more.
+        try:
+            insert_events(self._connection, self._pending)
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise JournalWriteFailed(self.path, f"cannot be written: {error}") from error
 
     def _committed(self) -> int:
         self._last_seq = self.last_seq

@@ -218,10 +218,8 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str], dict[str, str]]:
         raise _NotPlain
     headers: dict[str, str] = {}
     for line in lines[1:]:
-        found = _HEADER.fullmatch(line)
-        if found is None:
-            raise _NotPlain
-        headers[found[1].decode().lower()] = (found[2] or b"").decode()
+        name, value = _read_header(line)
+        headers[name] = value
     if len(headers) != len(lines) - 1 or "host" not in headers:
         raise _NotPlain  # a repeated name, or no HTTP/1.1
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
@@ -230,6 +228,15 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str], dict[str, str]]:
         if name in headers:
             raise _NotPlain
     return first[1].decode(), path, _read_query(first[3]), headers
+
+
+@lru_cache(maxsize=4_096)
+def _read_header(line: bytes) -> tuple[str, str]:
+    """Lower-case name and value; remembered, because most lines of a client are the same in every call."""
+    found = _HEADER.fullmatch(line)
+    if found is None:
+        raise _NotPlain
+    return found[1].decode().lower(), (found[2] or b"").decode()
 
 
 def _read_query(text: bytes | None) -> dict[str, str]:

@@ -16,6 +16,8 @@ from paper_bitmart.bitmart.decimals import (
     ATOMS,
     BadNumber,
     NotAMultiple,
+    _canonical,
+    _decimal_of_text,
     decimals_of,
     format_atoms,
     format_units,
@@ -238,3 +240,15 @@ def test_an_amount_with_more_than_18_decimals_has_no_atoms() -> None:
 @pytest.mark.parametrize(("unit", "expected"), [("0.25", 2), ("1", 0), ("1E+1", 0), ("0.0100", 2)])
 def test_decimals_of_a_unit(unit: str, expected: int) -> None:
     assert decimals_of(Decimal(unit)) == expected
+
+
+@given(st.from_regex(r"\A[0-9.]{1,62}\Z") | st.decimals(allow_nan=False, allow_infinity=False).map(str))
+def test_the_fast_road_of_plain_numbers_gives_what_the_slow_one_gives(text):
+    assert _outcome(parse_decimal, text) == _outcome(lambda text: _canonical(_decimal_of_text(text)), text)
+
+
+def _outcome(read, text):
+    try:
+        return str(read(text))
+    except BadNumber as error:
+        return repr(error)
