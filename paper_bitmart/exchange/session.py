@@ -332,6 +332,7 @@ class Session:
     async def _run(self) -> None:
         try:
             while True:
+                await self._gather()
                 self._wake.clear()
                 more = self._wheel.turn(self.clock.now_ns())
                 next_ns = self._wheel.next_ns
@@ -344,6 +345,13 @@ class Session:
             LOG.exception("the session stopped")
             self.failure = error
             self._refuse_waiting(STORAGE_FAILED)
+
+    async def _gather(self) -> None:
+        """Let whoever is about to send a command do so first: one turn, and one commit, for all of them."""
+        waiting, most = -1, self._wheel.settings.commands_per_turn
+        while waiting < (in_flight := len(self._wheel.line)) < most:
+            waiting = in_flight
+            await asyncio.sleep(0)
 
 
 def _settle(reply: asyncio.Future[Any], result: Any, refused: Exception | None) -> None:
