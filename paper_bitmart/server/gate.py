@@ -94,12 +94,12 @@ class Gate:
         if by_method is None:
             raise refusal(30000, field="path", value=request.path)
         endpoint = by_method.get(request.method) or by_method.get("*")
-        # The funding account's endpoints have codes of their own for the same mistakes.
-        is_account = request.path.startswith("/account/")
         if endpoint is None:
-            raise refusal(60030 if is_account else 57001, field="method", value=request.method)
+            # The funding account's endpoints have a code of their own for it; none of them is a POST.
+            code = 60030 if request.path.startswith("/account/") else 57001
+            raise refusal(code, field="method", value=request.method)
         if endpoint.method == "POST" and request.content_type != CONTENT_TYPE:
-            raise refusal(60031 if is_account else 58001, field="Content-Type", value=request.content_type)
+            raise refusal(58001, field="Content-Type", value=request.content_type)
         return endpoint
 
     async def _call(self, request: Request, endpoint: Endpoint, answer: Answer, at_ns: int) -> Any:

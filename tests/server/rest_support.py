@@ -168,7 +168,13 @@ class Exchange:
 
     def state(self):
         """Everything that a refused request must not change."""
-        return self.venue.export_state()
+        return (
+            self.venue.export_state(),
+            list(self.keys),
+            self.faults.plan,
+            self.faults.started_ns,
+            len(self.session.venue.accounts()),
+        )
 
 
 @contextlib.asynccontextmanager
@@ -182,7 +188,9 @@ async def listening(app, settings):
 
 
 @contextlib.asynccontextmanager
-async def serving(settings=None, *, plan=None, is_live=True, balances=None, journal=None):
+async def serving(
+    settings=None, *, plan=None, is_live=True, balances=None, journal=None, venue_settings=None
+):
     """An exchange with alice and bob, quotes in ETH_USDT and BTC_USDT, rate limits off by default."""
     clock, wall = SimulatedClock(START_NS), SimulatedClock(START_NS)
     settings = settings or ServerSettings(rate_limits="off")
@@ -191,7 +199,10 @@ async def serving(settings=None, *, plan=None, is_live=True, balances=None, jour
     for key in KEYS:
         keys.put(key)
     session = Session(
-        FaultySource(source, faults, wall), Venue(RULES, journal=journal), clock, journal=journal
+        FaultySource(source, faults, wall),
+        Venue(RULES, journal=journal, settings=venue_settings),
+        clock,
+        journal=journal,
     )
     async with session:
         amounts = {"USDT": Decimal(10_000), "ETH": Decimal(10)} if balances is None else balances

@@ -1,5 +1,8 @@
 """Every REST error: the call that provokes it, its status, code and text, and that nothing changed."""
 
+import ast
+from pathlib import Path
+
 import pytest
 from rest_support import (
     ALICE,
@@ -15,7 +18,9 @@ from rest_support import (
     trades,
 )
 
+import paper_bitmart
 from paper_bitmart.bitmart.codes import CODES
+from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.server.faults import Fault, FaultPlan, FaultRule
 from paper_bitmart.server.settings import ServerSettings
 
@@ -292,3 +297,34 @@ async def test_repeated_violation_is_30017_when_the_file_asks_for_bans(tmp_path)
         assert codes == [1000, 1000, 30013, 30017, 30017]
         reply = await exchange.get("/spot/v1/symbols")
         assert (reply.status, reply.code) == (418, 30017)
+
+
+async def test_an_open_order_too_many_is_51008():
+    async with serving(venue_settings=VenueSettings(open_orders_per_account_max=1)) as exchange:
+        await exchange.buy("2000", "1")
+        await check(exchange, 51008, 400, CODES[51008].message, order())
+
+
+async def test_an_asset_that_nothing_trades_is_51000_to_the_operator():
+    async with serving() as exchange:
+        body = {"asset": "NIX", "amount": "1"}
+        call = lambda exchange: exchange.admin("POST", "/accounts/alice/deposit", body)  # noqa: E731
+        await check(exchange, 51000, 400, "Currency not found", call)
+
+
+ROOMS = Path(paper_bitmart.__file__).parent
+
+
+def codes_in(path):
+    """The literals of a module that are REST codes."""
+    numbers = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {number for number in numbers if type(number) is int and number in CODES}
+
+
+def test_every_code_that_server_and_exchange_name_is_provoked_here():
+    named = set().union(
+        *(codes_in(path) for room in ("server", "exchange") for path in (ROOMS / room).glob("*.py"))
+    )
+    assert len(named) > 50
+    not_meant = {60_000}  # a minute in ms
+    assert named - codes_in(Path(__file__)) - not_meant == set()
