@@ -15,7 +15,7 @@ import typer
 from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_backtest import backtest, convert
 from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
-from paper_bitmart.cli_realism import score
+from paper_bitmart.cli_realism import calibrate, score
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
 
@@ -317,6 +317,7 @@ app.command()(record)
 app.command()(convert)
 app.command()(backtest)
 app.command()(score)
+app.command()(calibrate)
 
 
 @journal_app.command("export")

@@ -1,4 +1,4 @@
-"""The `score` command: its options, checked, handed to `realism/`."""
+"""The `score` and `calibrate` commands: their options, checked, handed to `realism/`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +72,63 @@ def score(
     if png is not None:
         write_score_png(scored, png)
         _say(f"picture: {png}")
+
+
+def calibrate(
+    capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
+    symbols: Rules,
+    real: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Your own real orders and fills of the same time; repeatable."),
+    ] = None,
+    real_form: Annotated[
+        str, typer.Option(metavar="bitmart|csv", help="Form of --real; see docs/calibrate.md.")
+    ] = "bitmart",
+    queue_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Try only this model and its parameters; default: all.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html|FILE.json", help="Write the findings here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which settings fit a market, and with what certainty.
+
+    From CAPTURE alone: how its channels and queues work, and which queue model is right about the orders of
+    others that can be followed. With --real: your own orders replayed, simulated against real fills, and the
+    entry delay and queue model that fit them best.
+    """
+    from paper_bitmart import config
+
+    only = None if queue_model is None else config.parse_queue_model(queue_model)
+    forms = ("bitmart", "csv")
+    if real_form not in forms:
+        raise config.ConfigError("--real-form", f"must be {' or '.join(forms)}, not {real_form!r}")
+    if out is not None and out.suffix not in (".html", ".json"):
+        raise config.ConfigError("--out", f"must end in .html or .json, not {out.name!r}")
+    from paper_bitmart.matching.warmup import warm_up
+
+    warm_up(_say)
+    from paper_bitmart.realism import calibrate_report
+    from paper_bitmart.realism.capture_fit import CaptureFit, fit_capture
+    from paper_bitmart.realism.real_fit import RealFit, fit_real
+
+    fit: CaptureFit | RealFit
+    if real:
+        fit = fit_real(capture, symbols, real, real_form, only, _say)
+        title = f"{', '.join(path.name for path in real)} against {capture.name}"
+    else:
+        fit, title = fit_capture(capture, symbols, only, _say), capture.name
+    if as_json:
+        typer.echo(calibrate_report.as_json(fit))
+    else:
+        typer.echo("\n".join(calibrate_report.lines(fit)))
+    if out is not None:
+        if out.suffix == ".json":
+            out.write_text(calibrate_report.as_json(fit) + "\n", encoding="utf-8")
+        else:
+            calibrate_report.write_calibrate_report(fit, title, out)
+        _say(f"report: {out}")
 
 
 def _say(text: str) -> None:

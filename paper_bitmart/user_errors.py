@@ -24,6 +24,7 @@ USER_ERRORS = frozenset({
     "paper_bitmart.feed.pairs_only.UnknownPair",
     "paper_bitmart.matching.latency.LatencyError",
     "paper_bitmart.realism.outcomes.OutcomesError",
+    "paper_bitmart.realism.real_orders.RealOrdersError",
     "paper_bitmart.server.faults.FaultPlanError",
     "paper_bitmart.server.keys.KeysError",
     "paper_bitmart.server.settings.SettingsError",

@@ -24,10 +24,14 @@ class ParameterError(ValueError):
 
 
 class Parameter(NamedTuple):
-    """A parameter of a queue model: 0 < value <= `most`. Its default stands in the model."""
+    """A parameter of a queue model: 0 < value <= `most`. Its default stands in the model.
+
+    `is_lots`: it is a size, so that sensible values depend on the market's orders.
+    """
 
     name: str
     most: float
+    is_lots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class QueueModel:
 
 PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     "power": (Parameter("n", 20.0),),
-    "backweighted": (Parameter("unit", 1e12),),
+    "backweighted": (Parameter("unit", 1e12, is_lots=True),),
     "order_list": (Parameter("weight", 1e9), Parameter("share", 1.0)),
 }
 """By model, in the order of `params`; core/queue.py says what they mean."""

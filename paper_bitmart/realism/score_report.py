@@ -22,6 +22,7 @@ from paper_bitmart.backtest.report_png import DOTS_PER_INCH
 from paper_bitmart.realism.figures import Number
 from paper_bitmart.realism.score_run import Curves, Scored
 from paper_bitmart.realism.scoring import Score
+from paper_bitmart.realism.sections import text_table
 
 TRUE, SIMULATED = BID, ASK
 PNG_INCHES = (11.0, 8.0)
@@ -49,15 +50,7 @@ def lines(scored: Scored) -> list[str]:
     rows = _rows(score)
     names = ["", *(head for _, head, _ in SHOWN)]
     table = [names, *([name, *_cells(figures)] for name, figures in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(names))]
-    text = [
-        "  ".join(
-            cell.rjust(width) if at else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
-    text += ["", *_interval_lines(score)]
+    text = [*text_table(table), "", *_interval_lines(score)]
     accuracy = _number(score.episode_accuracy, ".4f")
     text.append(f"contested episodes {score.episodes}, accuracy with one vote each {accuracy}")
     taker = ", ".join(f"{name} {_number(value, '.4g')}" for name, value in score.taker.items())
