@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from paper_bitmart.bitmart.decimals import BadNumber, format_atoms, from_atoms, parse_decimal
+from paper_bitmart.bitmart.decimals import (
+    BadNumber,
+    NotAMultiple,
+    format_atoms,
+    from_atoms,
+    parse_decimal,
+    to_atoms,
+)
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.server import admin_messages as messages
 from paper_bitmart.server.admin_guard import AdminError
@@ -128,4 +135,8 @@ def _amount(field: str, text: str) -> Decimal:
         raise AdminError(400, f"{field}: {error}") from error
     if amount < 0:
         raise AdminError(400, f"{field}: {text} is negative")
+    try:
+        to_atoms(amount)
+    except NotAMultiple as error:
+        raise AdminError(400, f"{field}: {text} has more than {AMOUNT_DECIMALS} decimals") from error
     return amount

@@ -164,6 +164,8 @@ async def test_fees_can_be_set_per_symbol():
         ("POST", "/accounts/alice/deposit", {"asset": "ETH", "amount": "lots"}, 400, "amount"),
         ("POST", "/accounts/nobody/deposit", {"asset": "ETH", "amount": "1"}, 404, "no account"),
         ("POST", "/accounts/alice/reset", {"balances": {"NIX": "1"}}, 400, "NIX"),
+        ("POST", "/accounts/alice/reset", {"balances": {"ETH": "1", "USDT": "1e-19"}}, 400, "balances.USDT"),
+        ("POST", "/accounts/alice/deposit", {"asset": "ETH", "amount": "1e-19"}, 400, "18 decimals"),
         ("POST", "/accounts/alice/fees", {"maker_ppm": -1, "taker_ppm": 0}, 400, "maker_ppm"),
         ("GET", "/orders?account=nobody", None, 404, "no account"),
         ("GET", "/orders/77/why", None, 404, "no such order"),
