@@ -185,3 +185,14 @@ async def test_an_id_that_utf8_cannot_carry_is_refused_before_any_other_is_cance
         reply = await exchange.post(CANCEL_ORDERS, body)
         assert (reply.status, reply.code, reply.message) == (400, 50021, "Invalid orderIds")
         assert (await state_of(exchange, order_id))["state"] == "new"
+
+
+async def test_a_displayed_size_that_an_order_took_is_not_there_for_the_next_but_for_other_accounts():
+    """The best ask shows 0.9050."""
+    async with serving() as exchange:
+        filled = []
+        for key in (ALICE, ALICE, BOB):
+            order_id = await exchange.buy("2500.10", "0.6", key=key)
+            reply = await exchange.post("/spot/v4/query/order", key=key, orderId=order_id)
+            filled.append(reply.data["filledSize"])
+        assert filled == ["0.6000", "0.3050", "0.6000"]

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -86,6 +87,11 @@ async def test_it_prints_what_a_client_needs_serves_and_stops_cleanly_twice(tmp_
     assert (await asyncio.to_thread(fetch, f"{url}/system/time"))["code"] == 1000
     wallet = await asyncio.to_thread(fetch, f"{url}/spot/v1/wallet", **{"X-BM-KEY": key})
     assert {row["id"] for row in wallet["data"]["wallet"]} == {"BTC", "ETH", "USDT"}
+    # A recording of the past, told as now, and nothing of it from the future (docs/decisions/0004).
+    book = await asyncio.to_thread(fetch, f"{url}/spot/quotation/v3/books?symbol=BTC_USDT")
+    now = await asyncio.to_thread(fetch, f"{url}/system/time")
+    assert int(book["data"]["ts"]) <= now["data"]["server_time"] <= time.time() * 1000
+    assert time.time() - int(book["data"]["ts"]) / 1000 < READY_S
     code, output, errors = await first.stop(signal.SIGTERM)
     assert (code, output, errors) == (0, "stopped\n", "")
 

@@ -95,6 +95,12 @@ class Client:
             assert answer["code"] == 1000, answer
             return answer["data"]
 
+    async def wallet(self):
+        """Rows by currency."""
+        headers = {"X-BM-KEY": KEY.access_key}
+        async with self.http.get(f"{self.server.url}/spot/v1/wallet", headers=headers) as reply:
+            return {row["id"]: row for row in (await reply.json())["data"]["wallet"]}
+
     async def books(self, symbol):
         async with self.http.get(f"{self.server.url}/spot/quotation/v3/books?symbol={symbol}") as reply:
             return (await reply.json())["data"]
@@ -199,6 +205,22 @@ async def test_the_balance_pushes_of_an_order_end_at_the_balance_of_the_ledger()
         assert states == ["new", "canceled"]
         assert Decimal(frozen[0]) >= 2500
         assert Decimal(frozen[1]) == 0
+
+
+async def test_a_fill_pushes_both_currencies_each_once_and_as_the_wallet_shows_them():
+    async with scripted() as (_, session, connect):
+        client = await login(connect)
+        await client.subscribe("spot/user/balance:BALANCE_UPDATE")
+        await session.submit("alice", limit(Side.BUY, "2501.38", "0.5000"))
+        pushed = [row for push in await client.pushes_so_far() for row in push["data"]]
+        pushed = [detail for row in pushed for detail in row["balance_details"]]
+        while len(pushed) < 3:
+            pushed += (await client.push())["data"][0]["balance_details"]
+        assert [detail["ccy"] for detail in pushed] == ["USDT", "USDT", "ETH"]
+        wallet = await client.wallet()
+        for detail in pushed[1:]:
+            row = wallet[detail["ccy"]]
+            assert (row["available"], row["frozen"]) == (detail["av_bal"], detail["fz_bal"])
 
 
 async def test_a_merged_book_shows_the_own_order_to_rest_and_websocket_alike():
