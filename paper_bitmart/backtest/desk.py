@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paper_bitmart.bitmart.enums import OrderType, Side, StpMode
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.ledger import Balance
 from paper_bitmart.exchange.orders import NewOrder
-
-if TYPE_CHECKING:
-    from paper_bitmart.backtest.engine import Engine
 
 
 class TicketState(StrEnum):
@@ -27,21 +24,32 @@ class Ticket:
     Attributes:
         client_order_id, symbol, side, type, price_ticks, size_lots: as sent; a market buy has size 0.
         state: see TicketState. order_id: 0 until accepted. filled_lots: so far.
+        notional: what a market buy spends, else None. stp_mode: as sent.
         is_canceling: a cancel was sent and not answered yet.
+        row, number: its place in a compiled desk.
     """
 
     __slots__ = (
-        "client_order_id", "filled_lots", "is_canceling", "order_id", "price_ticks", "side", "size_lots",
-        "state", "symbol", "type",
+        "client_order_id", "filled_lots", "is_canceling", "notional", "number", "order_id", "price_ticks",
+        "row", "side", "size_lots", "state", "stp_mode", "symbol", "type",
     )  # fmt: skip
 
     def __init__(
-        self, client_order_id: str, symbol: str, side: Side, kind: OrderType, price_ticks: int, size_lots: int
+        self,
+        client_order_id: str,
+        symbol: str,
+        side: Side,
+        kind: OrderType,
+        price_ticks: int,
+        size_lots: int,
+        stp_mode: StpMode = StpMode.NONE,
+        notional: Decimal | None = None,
     ) -> None:
         self.client_order_id, self.symbol, self.side, self.type = client_order_id, symbol, side, kind
         self.price_ticks, self.size_lots = price_ticks, size_lots
+        self.stp_mode, self.notional = stp_mode, notional
         self.state = TicketState.SENT
-        self.order_id = self.filled_lots = 0
+        self.order_id = self.filled_lots = self.row = self.number = 0
         self.is_canceling = False
 
     @property
@@ -56,6 +64,20 @@ class Ticket:
         )
 
 
+def new_order(ticket: Ticket, rules: SymbolRules) -> NewOrder:
+    """The order as it is sent to the venue."""
+    return NewOrder(
+        symbol=ticket.symbol,
+        side=ticket.side,
+        type=ticket.type,
+        price=rules.price(ticket.price_ticks) if ticket.price_ticks else None,
+        size=rules.size(ticket.size_lots) if ticket.notional is None else None,
+        notional=ticket.notional,
+        client_order_id=ticket.client_order_id,
+        stp_mode=ticket.stp_mode,
+    )
+
+
 class Desk:
     """One account's view and hands. Prices in ticks, sizes in lots; `rules` converts from and to Decimal.
 
@@ -64,7 +86,8 @@ class Desk:
         positions: lots bought less lots sold by symbol, as far as the client has heard.
     """
 
-    def __init__(self, engine: "Engine", account: str, symbols: Iterable[str]) -> None:
+    # `engine` is an Engine; CompiledDesk, over a CompiledEngine, overrides what differs.
+    def __init__(self, engine: Any, account: str, symbols: Iterable[str]) -> None:
         self._engine = engine
         self.account = account
         self.symbols = tuple(symbols)
@@ -127,7 +150,7 @@ class Desk:
 
     def market_buy(self, symbol: str, notional: Decimal) -> Ticket:
         """Spend up to `notional` of the quote currency at once."""
-        return self._send(Ticket("", symbol, Side.BUY, OrderType.MARKET, 0, 0), notional=notional)
+        return self._send(Ticket("", symbol, Side.BUY, OrderType.MARKET, 0, 0, notional=notional))
 
     def market_sell(self, symbol: str, size_lots: int) -> Ticket:
         """Sell at once, whatever the price."""
@@ -147,7 +170,7 @@ class Desk:
         Raises:
             KeyError: unknown symbol. LineFull: far too many commands in flight.
         """
-        return self._send(Ticket("", symbol, side, kind, price_ticks, size_lots), stp_mode=stp_mode)
+        return self._send(Ticket("", symbol, side, kind, price_ticks, size_lots, stp_mode))
 
     def cancel(self, ticket: Ticket) -> None:
         """Ask for a cancel; nothing is sent for a closed ticket or one that is being cancelled."""
@@ -165,22 +188,11 @@ class Desk:
         """Have `on_timer` called at `at_ns`, or at once if that is past."""
         self._engine.call_at(self, max(at_ns, self.now_ns), tag)
 
-    def _send(
-        self, ticket: Ticket, *, notional: Decimal | None = None, stp_mode: StpMode = StpMode.NONE
-    ) -> Ticket:
+    def _send(self, ticket: Ticket) -> Ticket:
         rules = self._engine.rules[ticket.symbol]
         self._sent += 1
         ticket.client_order_id = f"s{self._sent}"
-        order = NewOrder(
-            symbol=ticket.symbol,
-            side=ticket.side,
-            type=ticket.type,
-            price=rules.price(ticket.price_ticks) if ticket.price_ticks else None,
-            size=rules.size(ticket.size_lots) if notional is None else None,
-            notional=notional,
-            client_order_id=ticket.client_order_id,
-            stp_mode=stp_mode,
-        )
+        order = new_order(ticket, rules)
         self.tickets[ticket.client_order_id] = ticket
         self._engine.send_order(self, order)
         return ticket

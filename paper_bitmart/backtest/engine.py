@@ -19,16 +19,16 @@ from paper_bitmart.backtest.player import Player
 from paper_bitmart.backtest.recorder import Recorder
 from paper_bitmart.backtest.sight import DelayedSight, Sight, has_delay
 from paper_bitmart.backtest.step_matcher import StepMatcher, StepMatchers
-from paper_bitmart.backtest.strategy import Strategy, Trade
+from paper_bitmart.backtest.strategy import Strategy, Trade, trades_of
 from paper_bitmart.backtest.tape import NEVER_NS, Tape, TapeReader
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.events import Event, OrderAccepted, OrderCanceled, OrderFilled
+from paper_bitmart.exchange.ledger import Balance
 from paper_bitmart.exchange.line import CommandLine, Line
 from paper_bitmart.exchange.orders import NewOrder
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
-from paper_bitmart.feed.events import Kind
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import QueueModel
 
@@ -68,8 +68,8 @@ class Seat:
         self.wake_ns = NEVER_NS
         self.seen = dict.fromkeys(desk.symbols, 0)
         self.trades: list[Trade] = []
-        self.wants_trades = _overrides(strategy, "on_trade")
-        self.wants_books = _overrides(strategy, "on_book")
+        self.wants_trades = overrides(strategy, "on_trade")
+        self.wants_books = overrides(strategy, "on_book")
 
 
 class Engine:
@@ -125,6 +125,44 @@ class Engine:
         if self.sight.readers is not self.player.readers:
             for symbol, reader in self.sight.readers.items():
                 reader.reopen(tapes[symbol])
+
+    # --- what has happened ---
+
+    @property
+    def accounts(self) -> list[str]:
+        """Their names."""
+        return [seat.desk.account for seat in self.seats]
+
+    @property
+    def strategies(self) -> dict[str, Strategy]:
+        """By account."""
+        return {seat.desk.account: seat.strategy for seat in self.seats}
+
+    @property
+    def done(self) -> int:
+        """Market events played."""
+        return self.player.done
+
+    @property
+    def refused(self) -> int:
+        """Commands that were refused."""
+        return self.recorder.refused
+
+    def orders(self) -> np.ndarray:
+        """(n,) ORDERS_DTYPE in order of acceptance."""
+        return self.recorder.orders()
+
+    def fills(self) -> np.ndarray:
+        """(n,) FILLS_DTYPE in order of time."""
+        return self.recorder.fills()
+
+    def all_balances(self) -> dict[str, dict[str, Balance]]:
+        """By account and asset."""
+        return {account: self.venue.balances(account) for account in self.accounts}
+
+    def check(self) -> None:
+        """See `Venue.check`."""
+        self.venue.check()
 
     # --- the loop ---
 
@@ -300,11 +338,7 @@ class Engine:
 
     def _see(self, symbol: str, rows: np.ndarray) -> None:
         """Keep the prints of a stretch for the strategies that want them."""
-        prints = rows[rows["kind"] == Kind.TRADE]
-        if not len(prints):
-            return
-        columns = (prints[name].tolist() for name in ("recv_ns", "side", "price_ticks", "size_lots"))
-        trades = [Trade(symbol, *values) for values in zip(*columns, strict=True)]
+        trades = trades_of(symbol, rows)
         for seat in self.seats:
             if seat.wants_trades:
                 seat.trades += trades
@@ -329,5 +363,6 @@ class _Keeping:
         return self._made[-1]
 
 
-def _overrides(strategy: Strategy, name: str) -> bool:
+def overrides(strategy: Strategy, name: str) -> bool:
+    """Does the strategy have its own version of a method?"""
     return getattr(type(strategy), name) is not getattr(Strategy, name)

@@ -16,14 +16,18 @@ from paper_bitmart.matching.core.state import N_ACTIVE, N_REPORTS, NO_KEY, key_o
 from paper_bitmart.matching.matcher import MAX_NS, WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
+_FAST_SOURCES = (Path(__file__), *sorted(Path(__file__).parent.glob("fast_*.py")))
+_FAST_STAMP = hashlib.sha256(b"".join(path.read_bytes() for path in _FAST_SOURCES)).hexdigest()
+
 
 def cached(function: Callable[..., Any]) -> Callable[..., Any]:
-    """njit with a cache on disk that notices a change in this function's file and in the core's files."""
+    """njit with a cache on disk that notices a change in this function's file, the fast_* files, the core."""
     settings: dict[str, Any] = {"cache": True, "_nrt": False, "no_cfunc_wrapper": True}
     dispatcher: Any = njit(**settings)(function)
     if dispatcher is not function:
-        own = hashlib.sha256(Path(function.__code__.co_filename).read_bytes())
-        dispatcher._cache._cache_file._source_stamp = SOURCES_STAMP + own.hexdigest()
+        own = Path(function.__code__.co_filename).read_bytes()
+        stamp = SOURCES_STAMP + _FAST_STAMP + hashlib.sha256(own).hexdigest()
+        dispatcher._cache._cache_file._source_stamp = stamp
     return dispatcher
 
 

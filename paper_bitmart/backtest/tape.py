@@ -117,18 +117,20 @@ class TapeReader:
         """Receive time of the next event; NEVER_NS at the end."""
         self.start = 0
         """The next row in the chunk at hand."""
-        self._chunk, self._times = _NO_EVENTS, _NO_EVENTS["recv_ns"]
+        self.chunk = _NO_EVENTS
+        """The chunk at hand, (n,) EVENT_DTYPE."""
+        self._times = _NO_EVENTS["recv_ns"]
         self._attach(tape)
 
     def batch(self) -> MarketBatch:
         """The chunk at hand, from the next event on."""
-        return MarketBatch(self._chunk, self.start)
+        return MarketBatch(self.chunk, self.start)
 
     def advance(self, end: int) -> None:
         """Rows of the chunk up to `end` (exclusive) were played."""
         self.done += end - self.start
         self.start = end
-        if end >= len(self._chunk):
+        if end >= len(self.chunk):
             self._next_chunk()
         else:
             self.next_ns = int(self._times[end])
@@ -139,7 +141,7 @@ class TapeReader:
     def __setstate__(self, state: dict[str, int]) -> None:
         """Only the position is kept; `reopen` must follow."""
         self.done, self.start, self.next_ns = state["done"], 0, NEVER_NS
-        self._chunk, self._times = _NO_EVENTS, _NO_EVENTS["recv_ns"]
+        self.chunk, self._times = _NO_EVENTS, _NO_EVENTS["recv_ns"]
 
     def reopen(self, tape: Tape) -> None:
         """Go on at the same row of the same tape."""
@@ -154,7 +156,7 @@ class TapeReader:
         if chunk is None:
             self.next_ns = NEVER_NS
             return
-        self._chunk, self.start = chunk, 0
+        self.chunk, self.start = chunk, 0
         self._times = np.ascontiguousarray(chunk["recv_ns"])
         self.next_ns = int(self._times[0])
 

@@ -13,7 +13,7 @@
     11 open orders   51008 the account has too many
     12 balance       50020
 
-1 to 9 need the order only and live here; 10 to 12 need the venue. Sources: protocol reference 5.1, 5.6, 8.2
+1 to 9 need the order only; 10 to 12 need the venue's state. Sources: protocol reference 5.1, 5.6, 8.2
 and 10 (questions 2, 8, 9, 23); the order itself is not documented by BitMart and is our reading.
 """
 
@@ -40,6 +40,7 @@ from paper_bitmart.exchange.holds import limit_buy_hold, market_buy_spendable
 from paper_bitmart.exchange.identifiers import client_order_id_fault
 from paper_bitmart.exchange.ledger import Ledger
 from paper_bitmart.exchange.orders import NewOrder
+from paper_bitmart.feed.events import FeedState
 
 UNITS_MAX = 2**53 - 1
 """Most ticks or lots of one order: the core estimates queues in float64, which is exact up to here."""
@@ -129,6 +130,18 @@ def check_order(
         hold_asset,
         hold_atoms,
     )
+
+
+def check_feed(symbol: str, state: FeedState) -> None:
+    """Check 10. Raises BitmartError (50022)."""
+    if state is not FeedState.LIVE:
+        raise refusal(50022, field="symbol", value=f"{symbol} feed {state.name.lower()}")
+
+
+def check_open_orders(count: int, limit: int) -> None:
+    """Check 11, of an account that has `count` open orders. Raises BitmartError (51008)."""
+    if count >= limit:
+        raise refusal(51008, field="account", limit=limit)
 
 
 def check_available(ledger: Ledger, account: str, asset: str, needed_atoms: int) -> None:

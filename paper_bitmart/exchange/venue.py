@@ -14,7 +14,14 @@ from paper_bitmart.bitmart.decimals import ATOMS
 from paper_bitmart.bitmart.enums import CancelSource, OrderState, OrderType, Side, StpMode
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.exchange.checks import CheckedOrder, amount_in_atoms, check_available, check_order
+from paper_bitmart.exchange.checks import (
+    CheckedOrder,
+    amount_in_atoms,
+    check_available,
+    check_feed,
+    check_open_orders,
+    check_order,
+)
 from paper_bitmart.exchange.events import (
     AccountOpened,
     BalanceReason,
@@ -414,13 +421,9 @@ class Venue(Queries):
             ),
             last_price_ticks=market.last_price_ticks,
         )
-        if market.feed_state is not FeedState.LIVE:
-            raise refusal(
-                50022, field="symbol", value=f"{order.symbol} feed {market.feed_state.name.lower()}"
-            )
+        check_feed(order.symbol, market.feed_state)
         limit = self._parts.settings.open_orders_per_account_max
-        if self._parts.store.open_count(account) + others >= limit:
-            raise refusal(51008, field="account", limit=limit)
+        check_open_orders(self._parts.store.open_count(account) + others, limit)
         return checked
 
     def _place(self, account: str, checked: CheckedOrder, at_ns: int) -> None:

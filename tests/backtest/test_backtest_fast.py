@@ -115,8 +115,8 @@ def test_more_orders_than_the_desk_holds_end_the_run_with_an_error():
     data = {"BTC_USDT": tape(*(quiet(at) for at in range(1, 3_000, 100)))}
     few = FastBacktest(data, flood, np.array([100])).run()
     assert len(few.orders) == 30 * 100 - 100
-    with pytest.raises(TooManyOrders, match="more than 4,096 open orders"):
-        FastBacktest(data, flood, np.array([200])).run()
+    with pytest.raises(TooManyOrders, match="more than 16,384 open orders"):
+        FastBacktest(data, flood, np.array([20_000])).run()
 
 
 def test_one_symbol_must_be_chosen(market):
