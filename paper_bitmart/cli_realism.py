@@ -51,7 +51,8 @@ def score(
     from paper_bitmart.matching.warmup import warm_up
 
     warm_up(_say)
-    from paper_bitmart.realism.score_report import lines, write_score_png, write_score_report
+    from paper_bitmart.realism.score_figures import write_score_png
+    from paper_bitmart.realism.score_report import lines, write_score_report
     from paper_bitmart.realism.score_run import ScoreOptions, run_score
 
     options = ScoreOptions(

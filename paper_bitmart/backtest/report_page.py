@@ -25,7 +25,7 @@ color: var(--ink); background: var(--page); }}
 h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h2 {{ font-size: 1.15rem; margin: 2.2rem 0 .6rem; }}
 p.warning {{ border-left: 4px solid #d1495b; padding-left: .8rem; }}
 p.run {{ color: var(--soft); margin-top: 0; }}
-div.wide {{ overflow-x: auto; }}
+div.wide {{ overflow-x: auto; }} div.wide td {{ white-space: nowrap; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 td, th {{ padding: .15rem .9rem .15rem 0; text-align: right; }} th {{ font-weight: 600; }}
 td:first-child, th:first-child, table.text td {{ text-align: left; vertical-align: top; }}

@@ -17,11 +17,15 @@ Z_95 = 1.959964
 
 
 class Bin(NamedTuple):
-    """Orders of one predicted probability: how many, how many of them really filled, a 95 % interval."""
+    """Orders of one predicted probability: how many, how many of them really filled, a 95 % interval.
+
+    `episodes`: how many of them do not hang together; the interval is as wide as for so few.
+    """
 
     predicted: float
     orders: int
     filled: int
+    episodes: int
     low: float
     high: float
 
@@ -35,12 +39,19 @@ def ensemble(decisions: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(np.mean(np.stack(decisions), axis=0))
 
 
-def calibration(predicted: np.ndarray, filled: np.ndarray) -> list[Bin]:
-    """Bins by distinct predicted value, rising. predicted (n,) in 0..1, filled (n,) bool: the truth."""
+def calibration(predicted: np.ndarray, filled: np.ndarray, episodes: np.ndarray) -> list[Bin]:
+    """Bins by distinct predicted value, rising.
+
+    Args:
+        predicted: (n,) in 0..1. filled: (n,) bool, the truth.
+        episodes: (n,) numbers; orders of one episode fill or do not fill for the same reason.
+    """
     bins = []
     for value in np.unique(predicted).tolist():
         own = predicted == value
-        bins.append(_bin(value, int(own.sum()), int(filled[own].sum())))
+        orders, share = int(own.sum()), float(filled[own].mean())
+        apart = len(np.unique(episodes[own]))
+        bins.append(Bin(value, orders, int(filled[own].sum()), apart, *wilson(share * apart, apart)))
     return bins
 
 
@@ -50,7 +61,7 @@ def brier(predicted: np.ndarray, filled: np.ndarray) -> float:
     return float(np.mean(errors**2)) if len(filled) else math.nan
 
 
-def wilson(successes: int, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: int) -> tuple[float, float]:
     """95 % interval of a share, also near 0 and 1. E. B. Wilson, JASA 22 (1927)."""
     share, z2 = successes / n, Z_95**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -88,7 +99,3 @@ def by_queue_ahead(ahead: np.ndarray, true: np.ndarray, sim: np.ndarray, bins: i
             )
         )  # fmt: skip
     return found
-
-
-def _bin(predicted: float, orders: int, filled: int) -> Bin:
-    return Bin(predicted, orders, filled, *wilson(filled, orders))

@@ -16,10 +16,11 @@ from paper_bitmart.exchange.fees import NO_FEES
 from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.feed.event_file import save_events
 from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS, QueueModel
+from paper_bitmart.realism.figures import intervals
 from paper_bitmart.realism.mids import CaptureMids, FileMids, Mids
 from paper_bitmart.realism.outcomes import Simulated, TrueOrder, load_out, load_truth
 from paper_bitmart.realism.probability import AheadBin, Bin, brier, by_queue_ahead, calibration, ensemble
-from paper_bitmart.realism.scoring import NS_PER_S, Score, compare, score
+from paper_bitmart.realism.scoring import NS_PER_S, Score, compare, episodes, score
 
 MARKOUT_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
@@ -57,6 +58,7 @@ class Curves:
         by_ahead: shares filled by queue ahead at entry.
         late_ms: signed errors of the first fill.
         markout_s, true_markout, sim_markout: mean markout per filled order, in ticks, by horizon.
+        markout_bias_95: interval of their difference, simulated less true, by horizon; None of nothing.
     """
 
     bins: list[Bin]
@@ -67,6 +69,7 @@ class Curves:
     markout_s: tuple[float, ...]
     true_markout: tuple[float, ...]
     sim_markout: tuple[float, ...]
+    markout_bias_95: tuple[tuple[float, float] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +157,14 @@ def _curves(
     orders = scored.orders
     predicted = ensemble(decisions) if decisions else np.zeros(0)
     rows = [truth[name] for name in scored.names]
-    true_markout, sim_markout = [], []
+    true_markout, sim_markout, bias_95 = [], [], []
     for seconds in MARKOUT_S:
         later = compare(rows, simulated, mids, round(seconds * NS_PER_S))
         true_markout.append(_mean(later.t_markout))
         sim_markout.append(_mean(later.s_markout))
+        bias_95.append(intervals(later)["markout_bias_ticks"])
     return Curves(
-        bins=calibration(predicted, orders.t) if decisions else [],
+        bins=calibration(predicted, orders.t, episodes(rows)) if decisions else [],
         brier=brier(predicted, orders.t) if decisions else float("nan"),
         brier_decision=brier(orders.s, orders.t),
         by_ahead=by_queue_ahead(scored.queue_ahead, orders.t, orders.s),
@@ -168,6 +172,7 @@ def _curves(
         markout_s=MARKOUT_S,
         true_markout=tuple(true_markout),
         sim_markout=tuple(sim_markout),
+        markout_bias_95=tuple(bias_95),
     )
 
 

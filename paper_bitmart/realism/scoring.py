@@ -74,7 +74,7 @@ def score(truth: Mapping[str, TrueOrder], simulated: Simulated, mids: Mids) -> S
     rows = [order for order in accepted if not order.is_taker]
     maker = orders.where(~is_taker)
     contested = np.array([order.is_contested for order in rows], bool)
-    accuracies = _episodes(rows, maker, contested)
+    accuracies = _accuracies(episodes(rows)[contested], maker.where(contested))
     ahead = np.array([simulated.queue_ahead.get(order.client_order_id, np.nan) for order in rows])
     return Score(
         maker=maker_figures(maker),
@@ -138,13 +138,18 @@ class _Side:
         return np.where(self.filled, sums / np.where(self.filled, self.lots, 1), np.nan)
 
 
-def _episodes(rows: Sequence[TrueOrder], maker: Orders, contested: np.ndarray) -> list[float]:
-    right: dict[tuple[str, int, int, int], list[bool]] = {}
-    for row in np.flatnonzero(contested).tolist():
-        order = rows[row]
-        episode = order.symbol, order.sign, order.price_ticks, order.at_ns // BLOCK_NS
-        right.setdefault(episode, []).append(bool(maker.t[row] == maker.s[row]))
-    return [float(np.mean(votes)) for votes in right.values()]
+def episodes(rows: Sequence[TrueOrder]) -> np.ndarray:
+    """(n,) int64: orders of one side, price and minute have the same number."""
+    numbers: dict[tuple[str, int, int, int], int] = {}
+    keys = ((order.symbol, order.sign, order.price_ticks, order.at_ns // BLOCK_NS) for order in rows)
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def _accuracies(episode_of: np.ndarray, orders: Orders) -> list[float]:
+    """Of each episode, the share of its orders that are decided rightly."""
+    _, number = np.unique(episode_of, return_inverse=True)
+    right = np.bincount(number, (orders.t == orders.s).astype(float))
+    return np.asarray(right / np.bincount(number)).tolist()
 
 
 def _breakdown(rows: Sequence[TrueOrder], maker: Orders) -> dict[str, dict[str, Number]]:

@@ -12,10 +12,19 @@ def test_the_probability_is_the_share_of_models_that_fill():
 def test_bins_hold_every_order_once_and_the_share_that_filled():
     predicted = np.array([0.0, 0.5, 0.5, 0.5, 1.0])
     filled = np.array([False, True, False, True, True])
-    bins = calibration(predicted, filled)
+    bins = calibration(predicted, filled, np.arange(5))
     assert [(one.predicted, one.orders, one.filled) for one in bins] == [(0, 1, 0), (0.5, 3, 2), (1, 1, 1)]
     assert bins[1].realised == pytest.approx(2 / 3)
     assert all(one.low <= one.realised <= one.high for one in bins)
+
+
+def test_orders_of_one_episode_do_not_narrow_the_interval():
+    predicted, filled = np.full(40, 0.5), np.arange(40) % 2 == 0
+    [apart] = calibration(predicted, filled, np.arange(40))
+    [together] = calibration(predicted, filled, np.arange(40) // 10)
+    assert (apart.orders, apart.episodes, together.episodes) == (40, 40, 4)
+    assert (together.low, together.high) == wilson(2, 4)
+    assert together.high - together.low > 2 * (apart.high - apart.low)
 
 
 def test_wilson_intervals_are_those_of_the_textbook():

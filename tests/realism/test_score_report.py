@@ -5,10 +5,12 @@ import re
 import struct
 import sys
 
+import numpy as np
 import pytest
 
 from paper_bitmart import cli
-from paper_bitmart.realism.score_report import lines, write_score_png, write_score_report
+from paper_bitmart.realism.score_figures import late_bars, within_line, write_score_png
+from paper_bitmart.realism.score_report import lines, write_score_report
 from paper_bitmart.realism.score_run import ScoreOptions, run_score
 from tests.small_market import MARKET, MS, START_NS, Files, cancel, submit
 
@@ -84,13 +86,32 @@ def test_the_page_is_one_file_that_loads_nothing(scored, tmp_path):
     assert "<title>Realism: capture.jsonl, order_list, against truth.jsonl</title>" in page
     assert not re.search(r"<(script|link|img)[^>]*\b(src|href)=", page)
     assert page.count("Plotly.newPlot(") == 1
+    assert "<td>contested: yes</td>" in page
     assert "contested" in page
 
 
 def test_the_picture_is_a_png_of_its_size(scored, tmp_path):
     pytest.importorskip("matplotlib")
     write_score_png(scored, tmp_path / "r.png")
-    assert struct.unpack(">II", (tmp_path / "r.png").read_bytes()[16:24]) == (1210, 880)
+    assert struct.unpack(">II", (tmp_path / "r.png").read_bytes()[16:24]) == (1210, 1265)
+
+
+def test_the_markout_bias_has_an_interval_at_every_horizon(scored):
+    curves = scored.curves
+    assert len(curves.markout_bias_95) == len(curves.markout_s) == len(curves.sim_markout)
+    at = curves.markout_s.index(1.0)
+    low, high = curves.markout_bias_95[at]
+    assert low <= curves.sim_markout[at] - curves.true_markout[at] <= high
+
+
+def test_errors_of_the_first_fill_are_binned_and_summed_up():
+    late_ms = np.array([0.0, 3.0, -3.0, 200.0])
+    names, shares = late_bars(late_ms)
+    assert {name: share for name, share in zip(names, shares, strict=True) if share} == {
+        "-10 ms to -1 ms": 25, "within 1 ms": 25, "1 ms to 10 ms": 25, "100 ms to 250 ms": 25,
+    }  # fmt: skip
+    within = dict(zip(*within_line(late_ms), strict=True))
+    assert (within["1 ms"], within["5 ms"], within["250 ms"]) == (25, 75, 100)
 
 
 def test_a_terminal_is_told_the_same_figures(scored):
