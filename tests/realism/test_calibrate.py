@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from paper_bitmart import cli
-from paper_bitmart.matching.models import LOG
+from paper_bitmart.matching.models import DEFAULT_MODEL, LOG
 from tests.realism.fabricated import Fabricated
 from tests.realism.queue_market import QueueMarket, uniform
 
@@ -62,7 +62,7 @@ def test_findings_are_json_for_programs(calibrate, tmp_path):
     assert code == 0
     found = json.loads(out)["symbols"]["BTC_USDT"]
     assert found["channels"]["interval_ms"] == 100
-    assert found["models"] == ["order_list", "log"]
+    assert found["models"] == [DEFAULT_MODEL.name, "log"]
     assert len(found["choice"]["loss"]) == 2
     assert found["recommended_setting"].startswith("--queue-model ")
     assert json.loads((tmp_path / "r.json").read_text()) == json.loads(out)

