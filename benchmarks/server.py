@@ -83,12 +83,12 @@ def measure_subscribers(subscribers: int, seconds: float) -> None:
             f"{pushes.bytes / seconds / 1e6:.1f}",
             f"{idle:.0%}",
             f"{busy:.0%}",
-            *(f"{lag_ms:.1f}" for lag_ms in lags),
+            *lags,
             f"{grown / 1e6:.0f}",
         )
     ]
-    columns = ("subscribers", "pushes/s", "MB/s", "CPU idle", "CPU", "depth age p99 ms",
-               "depth late p99 first third ms", "last third ms", "trades late p99 ms",
+    columns = ("subscribers", "pushes/s", "MB/s", "CPU idle", "CPU", "depth age p50 / p99 ms",
+               "depth late, first third", "last third", "trades late",
                "memory grown MB")  # fmt: skip
     print_table(
         f"Websocket subscribers on {SYMBOLS} symbols, {seconds:.0f} s; CPU of one core", columns, rows

@@ -56,12 +56,12 @@ def played() -> dict[tuple[str, str], Played]:
 
 
 class Lags(NamedTuple):
-    """What a list of pushes came to; ms, each above the least seen. Depth by thirds of the time."""
+    """What a list of pushes came to: p50 and p99 in ms, above the least seen. Depth by thirds of the time."""
 
-    depth_age_p99: float
-    depth_late_first_p99: float
-    depth_late_last_p99: float
-    trade_late_p99: float
+    depth_age: str
+    depth_late_first: str
+    depth_late_last: str
+    trade_late: str
 
 
 class Pushes:
@@ -121,11 +121,15 @@ class Pushes:
         late_ms = [late - least for _, late in sorted(depths)]
         third = max(1, len(late_ms) // 3)
         return Lags(
-            percentile(ages, 0.99) - min(ages),
-            percentile(late_ms[:third], 0.99),
-            percentile(late_ms[-third:], 0.99),
-            percentile([late for _, late in trades], 0.99) - least,
+            _spread([age - min(ages) for age in ages]),
+            _spread(late_ms[:third]),
+            _spread(late_ms[-third:]),
+            _spread([late - least for _, late in trades]),
         )
+
+
+def _spread(values_ms: list[float]) -> str:
+    return f"{percentile(values_ms, 0.5):.0f} / {percentile(values_ms, 0.99):.0f}"
 
 
 @asynccontextmanager
