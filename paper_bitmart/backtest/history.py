@@ -246,7 +246,8 @@ class _PackedColumn:
         return np.concatenate(pieces) if pieces else np.empty(0, self._dtype)
 
     def _frame(self, index: int) -> np.ndarray:
-        if self._kept[0] != index:
+        kept = self._kept
+        if kept[0] != index:
             frame = self._frames[index]
             with self._path.open("rb") as file:
                 file.seek(frame.offset)
@@ -255,8 +256,9 @@ class _PackedColumn:
                 column = _unpack(data, self._dtype, frame.rows)
             except (zstandard.ZstdError, ValueError) as error:
                 raise HistoryError(self._path, f"rows from {frame.row} are damaged: {error}") from error
-            self._kept = index, column
-        return self._kept[1]
+            # Read and replaced as a whole: threads may share a history.
+            self._kept = kept = index, column
+        return kept[1]
 
 
 def _file_name(column: str, packed: bool) -> str:

@@ -5,59 +5,27 @@
 Every cell is a backtest of its own, with its own copy of every setting, so the table does not depend on the
 executor or on the order in which cells finish. A cell that fails tells its parameters and traceback; the
 others go on. With `directory`, a sweep that was interrupted goes on with what is not done.
-
-SweepError    the directory belongs to another sweep
 """
 
-import hashlib
+import inspect
 import itertools
-import json
-import multiprocessing
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+import numpy as np
 
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.results import Results
-from paper_bitmart.backtest.statistics import statistics
 from paper_bitmart.backtest.strategy import Strategy
 from paper_bitmart.backtest.strategy_file import load_strategy
+from paper_bitmart.backtest.sweep_cells import Cell, Row, kept_cells, key_of
+from paper_bitmart.backtest.sweep_data import data_name, opened
+from paper_bitmart.backtest.sweep_pool import cells_on, cells_on_own_pool
 from paper_bitmart.backtest.tape import Data
-
-CELLS_FILE = "cells.jsonl"
-Parameters = dict[str, Any]
-Row = dict[str, Any]
-
-
-class SweepError(ValueError):
-    """A sweep cannot go on in a directory. The text names it and says why."""
-
-
-class InProcess(Executor):
-    """Runs each cell at once in this process: for debugging, and for compiled strategies."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What became of one combination: statistics by account and symbol, or the traceback that ended it."""
-
-    parameters: Parameters
-    rows: list[Row]
-    error: str = ""
-
-    @property
-    def key(self) -> str:
-        return key_of(self.parameters)
 
 
 @dataclass(slots=True)
@@ -101,7 +69,9 @@ class BacktestCell:
         else:
             strategy = self.strategy(**parameters)
         # Copied: latency models draw from their own random streams, which cells must not share.
-        return Backtest(self.data, strategy, **deepcopy(self.settings)).run()
+        settings = deepcopy(self.settings)
+        tapes = opened(self.data, settings.pop("rules", None), settings.pop("symbols", None))
+        return Backtest(tapes, strategy, **settings).run()
 
 
 def sweep(
@@ -130,8 +100,13 @@ def sweep(
         SweepError: `directory` belongs to another sweep. What fails inside a cell is in the table.
     """
     run = BacktestCell(strategy, data, settings)
-    name = strategy if isinstance(strategy, str) else f"{strategy.__module__}.{strategy.__qualname__}"
-    fingerprint = key_of({"strategy": name, "data": repr(data), "settings": repr(sorted(settings.items()))})
+    fingerprint = key_of(
+        {
+            "strategy": _source_of(strategy),
+            "data": data_name(data),
+            "settings": repr(sorted(settings.items())),
+        }
+    )
     return sweep_runs(
         run, grid, executor=executor, workers=workers, directory=directory, progress=progress,
         fingerprint=fingerprint,
@@ -152,13 +127,17 @@ def sweep_runs(
 
     `fingerprint`: text that is another for another sweep; guards `directory`.
     """
-    combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    with _kept(directory, fingerprint) as (done, keep), _executor(executor, workers) as pool:
+    combinations = [
+        dict(zip(grid, map(_python_value, values), strict=True))
+        for values in itertools.product(*grid.values())
+    ]
+    with kept_cells(directory, fingerprint) as (done, keep):
         waiting = [one for one in combinations if key_of(one) not in done]
         resumed = len(combinations) - len(waiting)
-        futures = {pool.submit(run_cell, run, one): one for one in waiting}
-        for number, future in enumerate(as_completed(futures), 1):
-            cell = _cell_of(future, futures[future])
+        cells = (
+            cells_on_own_pool(run, waiting, workers) if executor is None else cells_on(executor, run, waiting)
+        )
+        for number, cell in enumerate(cells, 1):
             done[cell.key] = cell
             keep(cell)
             if progress is not None:
@@ -166,85 +145,20 @@ def sweep_runs(
         return SweepTable([done[key_of(one)] for one in combinations], resumed)
 
 
-def run_cell(run: Callable[..., Results], parameters: Parameters) -> Cell:
-    """Run one cell; whatever it raises is its result."""
+def _source_of(strategy: str | Callable[..., Strategy]) -> str:
+    """Another for another strategy, and for the same one after its source has changed."""
+    if isinstance(strategy, str):
+        file = Path(strategy.rpartition(":")[0])
+        # A file that is not there is told by each cell.
+        source = file.read_text(encoding="utf-8") if file.is_file() else ""
+        return f"{strategy} {source}"
     try:
-        rows = [row.as_dict() for row in statistics(run(**parameters))]
-    except Exception:  # noqa: BLE001 - a failed cell is told in the table, with its traceback
-        return Cell(parameters, [], traceback.format_exc())
-    return Cell(parameters, rows)
+        source = inspect.getsource(strategy)
+    except (OSError, TypeError):
+        source = ""
+    return f"{strategy.__module__}.{strategy.__qualname__} {source}"
 
 
-def key_of(parameters: Mapping[str, Any]) -> str:
-    """The same for equal parameters, in any process."""
-    text = json.dumps(parameters, sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _cell_of(future: "Future[Cell]", parameters: Parameters) -> Cell:
-    """The cell, also when the worker itself was lost."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    return Cell(parameters, [], "".join(traceback.format_exception(error)))
-
-
-@contextmanager
-def _executor(executor: Executor | None, workers: int | None) -> Iterator[Executor]:
-    if executor is not None:
-        yield executor
-        return
-    # Not forked: a copy of a process that has threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield pool
-
-
-@contextmanager
-def _kept(
-    directory: Path | str | None, fingerprint: str
-) -> Iterator[tuple[dict[str, Cell], Callable[[Cell], None]]]:
-    """Cells done before, and what keeps a new one; failed ones are tried again."""
-    if directory is None:
-        yield {}, lambda cell: None
-        return
-    path = Path(directory) / CELLS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = _read_cells(path, fingerprint) if path.exists() else {}
-    with path.open("a", encoding="utf-8") as file:
-        if file.tell() == 0:
-            _write_line(file, {"fingerprint": fingerprint})
-        yield done, lambda cell: _write_cell(file, cell)
-
-
-def _read_cells(path: Path, fingerprint: str) -> dict[str, Cell]:
-    text = path.read_text(encoding="utf-8")
-    lines = text.split("\n")
-    if lines[-1]:
-        # A line that was being written when the process died: that cell is run again.
-        path.write_text(text[: len(text) - len(lines[-1])], encoding="utf-8")
-    try:
-        rows = [json.loads(line) for line in lines[:-1]]
-        found = rows[0]["fingerprint"] if rows else fingerprint
-        cells = {row["key"]: Cell(row["parameters"], row["rows"]) for row in rows[1:] if not row["error"]}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise SweepError(f"{path}: is damaged: {error}") from error
-    if found != fingerprint:
-        raise SweepError(
-            f"{path}: holds another sweep (strategy, data or settings); choose another directory"
-        )
-    return cells
-
-
-def _write_cell(file: IO[str], cell: Cell) -> None:
-    parameters = {name: _plain(value) for name, value in cell.parameters.items()}
-    _write_line(file, {"key": cell.key, "parameters": parameters, "rows": cell.rows, "error": cell.error})
-
-
-def _write_line(file: IO[str], row: Row) -> None:
-    file.write(json.dumps(row) + "\n")
-    file.flush()
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+def _python_value(value: Any) -> Any:
+    """numpy's numbers as Python's, which survive being written and read."""
+    return value.item() if isinstance(value, np.generic) else value

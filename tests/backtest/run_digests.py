@@ -57,6 +57,7 @@ def runs():
     constant = 10 * MS
     return {
         "plain": Backtest(tapes(), {"alice": Quoter(70), "bob": Quoter(300)}, latency=delays()).run(),
+        "plain, compiled loop": Backtest(tapes(["ETH_USDT"]), Quoter(70)).run(),
         "compiled": FastBacktest(
             tapes(["BTC_USDT"]), quote, np.array([100]), entry_ns=constant, response_ns=constant
         ).run(),

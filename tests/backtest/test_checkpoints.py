@@ -13,6 +13,7 @@ from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.checkpoint import CheckpointError
 from paper_bitmart.backtest.fast import FastBacktest
 from paper_bitmart.backtest.tape import ArrayTape
+from paper_bitmart.matching.latency import Constant, Exponential, LatencyProfile
 from tests.backtest.backtest_market import MS, Quoter, demo, same
 from tests.backtest.run_digests import delays, quote, tapes
 
@@ -36,6 +37,25 @@ def awkward_cuts(results):
     ]  # fmt: skip
     around = [at + by for at in moments for by in (-1, 0, 1)]
     return sorted({*around, *(chance.randrange(start, end) for _ in range(8))})
+
+
+@pytest.mark.parametrize("jitter", [False, True])
+@pytest.mark.parametrize("engine", ["compiled", "venue"])
+def test_one_account_on_one_symbol_cut_anywhere_ends_the_same(market, tmp_path, engine, jitter):
+    def begin():
+        entry, cancel = (Exponential(DELAY_NS, MS, seed) if jitter else Constant(0) for seed in (1, 2))
+        latency = LatencyProfile(entry, cancel, Constant(DELAY_NS))
+        return Backtest(market, Quoter(70), symbols=["BTC_USDT"], latency=latency, engine=engine)
+
+    whole, run = begin().run(), begin()
+    assert run.engine == engine
+    assert len(whole.fills) > 30
+    for at_ns in awkward_cuts(whole):
+        run.run(at_ns)
+        run.save(tmp_path / "checkpoint")
+        run = Backtest.load(tmp_path / "checkpoint", market, symbols=["BTC_USDT"])
+    assert (run.engine, run.is_finished) == (engine, True)
+    assert same(run.run(), whole)
 
 
 @pytest.mark.parametrize("delayed", [False, True])
