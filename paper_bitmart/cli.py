@@ -222,6 +222,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what is in a capture: symbols, times, messages, gaps."""
+    _warm_up_mirror()
     from paper_bitmart.feed.info import describe
 
     described = describe(file, symbols)
@@ -362,6 +363,13 @@ def _live_market(
 
 def _warm_up() -> None:
     from paper_bitmart.matching.warmup import warm_up
+
+    warm_up(lambda text: typer.echo(text, err=True))
+    _warm_up_mirror()
+
+
+def _warm_up_mirror() -> None:
+    from paper_bitmart.feed.warmup import warm_up
 
     warm_up(lambda text: typer.echo(text, err=True))
 

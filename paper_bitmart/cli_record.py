@@ -48,6 +48,9 @@ def record(
     from paper_bitmart.feed.live.capture_stream import StreamSettings
     from paper_bitmart.feed.recording import RecordOptions
     from paper_bitmart.feed.recording import record as run_recorder
+    from paper_bitmart.feed.warmup import warm_up
+
+    warm_up(lambda text: typer.echo(text, err=True))
 
     stream: Any = {
         "rotate_ns": rotate_minutes * 60 * NS_PER_S,

@@ -107,7 +107,7 @@ class StepMatcher(Matcher):
     def __setstate__(self, fields: dict[str, Any]) -> None:
         """A pickle loses the alignment of records, which compiled code is made for."""
         self.__dict__.update(fields)
-        self._state = with_aligned_records(self._state)
+        self._core = with_aligned_records(self._core)
 
     @property
     def has_orders(self) -> bool:

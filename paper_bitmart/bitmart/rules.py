@@ -157,6 +157,16 @@ class SymbolRules:
         """Takes orders; false in pre-trade."""
         return self.trade_status == TRADING
 
+    @property
+    def price_scale(self) -> tuple[int, int]:
+        """(p, s): one tick is s * 10^-p."""
+        return self._tick_places, self._tick_step
+
+    @property
+    def size_scale(self) -> tuple[int, int]:
+        """(p, s): one lot is s * 10^-p."""
+        return self._lot_places, self._lot_step
+
     def price_ticks(self, price: str | Decimal) -> int:
         """A price as ticks, exactly.
 

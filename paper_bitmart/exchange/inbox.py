@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from paper_bitmart.exchange.venue import MarketBatch
-from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.feed.events import EVENT_DTYPE, joined
 
 WAITING_MAX = 5_000_000
 """Default limit in events (200 MB); a source that far ahead of the clock does not pace itself."""
@@ -95,10 +95,11 @@ class MarketInbox:
             due.append(batches.popleft())
         if not due:
             return _NOTHING
-        count = _count_until(due[-1], until_ns)
-        rest, due[-1] = due[-1][count:], due[-1][:count]
-        self._put_back(symbol, rest)
-        return due[0] if len(due) == 1 else np.concatenate(due)
+        if due[-1]["recv_ns"][-1] > until_ns:
+            count = _count_until(due[-1], until_ns)
+            rest, due[-1] = due[-1][count:], due[-1][:count]
+            self._put_back(symbol, rest)
+        return joined(due)
 
     def _put_back(self, symbol: str, events: np.ndarray) -> None:
         if len(events):

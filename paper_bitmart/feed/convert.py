@@ -17,7 +17,7 @@ from paper_bitmart.feed.capture import CaptureError, CaptureReader, RawMessage
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.mirror import DepthSource, Mirror
 from paper_bitmart.feed.mirror_counters import MirrorCounters
-from paper_bitmart.feed.pushes import DISCONNECTED, REFUSED, Push, PushKind, decode_push
+from paper_bitmart.feed.pushes import DISCONNECTED, REFUSED, Push, PushKind, decode_push, first_symbol
 
 RulesOrPath = Mapping[str, SymbolRules] | Path | str
 
@@ -115,6 +115,7 @@ class CaptureConverter:
         self._max_age_ns = max_age_ns
         self._live_until: dict[str, int] = {}
         self.mirrors: dict[str, Mirror] = {}
+        self._by_name: dict[bytes, Mirror] = {}
         self.report = CaptureReport(self.path)
         for symbol in sorted(self._wanted or ()):
             if symbol not in self.rules:
@@ -127,9 +128,11 @@ class CaptureConverter:
             CaptureError: not a BitMart message, a symbol that the rules do not have, or a price or size
                 off its tick or lot.
         """
+        if self._follow(raw):
+            return
         try:
             push = decode_push(raw.payload)
-            self._count(raw, push)
+            self._count(raw, push.name, push.error)
             if push.kind is PushKind.CONTROL and push.name in (DISCONNECTED, REFUSED):
                 for mirror in self.mirrors.values():
                     self._accept(mirror, raw, push)
@@ -154,24 +157,41 @@ class CaptureConverter:
         self._live_until.clear()
         return report
 
-    def _count(self, raw: RawMessage, push: Push) -> None:
+    def _follow(self, raw: RawMessage) -> bool:
+        """The common case, without decoding the line: an update that continues a live book."""
+        mirror = self._by_name.get(first_symbol(raw.payload))
+        # A book that has grown old before this line goes the long way.
+        if mirror is None or self._is_stale(mirror, raw):
+            return False
+        if not mirror.follow(raw.payload, raw.recv_ns, raw.line - 1):
+            return False
+        self._count(raw, PushKind.INCREMENT.value)
+        if mirror.state is not FeedState.LIVE:
+            self._note(mirror, FeedState.LIVE, raw.recv_ns, raw.line)
+        return True
+
+    def _count(self, raw: RawMessage, name: str, error: str = "") -> None:
         report = self.report
         if not report.lines:
             report.first_ns = raw.recv_ns
         report.lines += 1
         report.last_ns = raw.recv_ns
-        report.messages[push.name] += 1
-        if push.error:
-            report.venue_errors[push.error] += 1
+        report.messages[name] += 1
+        if error:
+            report.venue_errors[error] += 1
 
     def _accept(self, mirror: Mirror, raw: RawMessage, push: Push) -> None:
         before = mirror.state
-        if mirror.stale_at_ns is not None and mirror.stale_at_ns <= raw.recv_ns:
-            mirror.pass_time(mirror.stale_at_ns)
+        if self._is_stale(mirror, raw):
+            mirror.pass_time(mirror.content_ns + (self._max_age_ns or 0))
             before = self._note(mirror, before, mirror.content_ns + (self._max_age_ns or 0), raw.line)
         mirror.accept(push, raw.recv_ns, raw.line - 1)
         if mirror.state is not before:
             self._note(mirror, before, raw.recv_ns, raw.line)
+
+    @staticmethod
+    def _is_stale(mirror: Mirror, raw: RawMessage) -> bool:
+        return mirror.stale_at_ns is not None and mirror.stale_at_ns <= raw.recv_ns
 
     def _note(self, mirror: Mirror, before: FeedState, at_ns: int, line: int) -> FeedState:
         """Book-keep a change of state."""
@@ -194,7 +214,7 @@ class CaptureConverter:
         if symbol not in self.rules:
             raise CaptureError(self.path, line, f"{symbol[:60]} is not in {self._rules_name}", "data.symbol")
         mirror = Mirror(self.rules[symbol], self._source, max_age_ns=self._max_age_ns, strict=True)
-        self.mirrors[symbol] = mirror
+        self.mirrors[symbol] = self._by_name[symbol.encode()] = mirror
         self.report.counters[symbol] = mirror.counters
         return mirror
 
@@ -216,7 +236,7 @@ def load_capture(
     Raises:
         CaptureError: the file, or a message in it, cannot be read; names file, line and field.
 
-    Cost: 40 bytes of memory per event; about 10 us per message and 1 us per level.
+    Cost: 40 bytes of memory per event; about 10 us per message.
     """
     converter = CaptureConverter(path, rules, symbols, source=source, max_age_ns=max_age_ns)
     reader = CaptureReader(path)

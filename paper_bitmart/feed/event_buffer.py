@@ -24,6 +24,10 @@ class EventBuffer:
     def __len__(self) -> int:
         return len(self.data) // EVENT_DTYPE.itemsize
 
+    def extend(self, rows: np.ndarray) -> None:
+        """Append (n,) EVENT_DTYPE."""
+        self.data += rows.tobytes()
+
     def mark_last(self) -> None:
         """Set Flag.LAST on the newest event."""
         at = len(self.data) - _FLAGS_FROM_END

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from paper_bitmart.bitmart.decimals import BadNumber, NotAMultiple
 from paper_bitmart.bitmart.decoding import MessageError
-from paper_bitmart.bitmart.public_messages import Levels
+from paper_bitmart.bitmart.public_messages import BookTicker, Depth, DepthChange, Levels, Trade
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.levels import Level
+from paper_bitmart.feed.updates import Update
 
-TEXTS_REMEMBERED_MAX = 65_536
+TEXTS_REMEMBERED_MAX = 8_192
 LEVELS_PER_SIDE_MAX = 5_000
 MS_T_MAX = (2**63 - 1) // 10**6
 
@@ -32,11 +33,34 @@ class _Memo(dict[str, int]):
 
 
 class LevelReader:
-    """Reads prices and sizes of one symbol. `field` in errors is the path inside the message."""
+    """Reads the messages of one symbol. `where`, `field`: the path inside the message, for MessageError."""
 
     def __init__(self, rules: SymbolRules) -> None:
         self._ticks = _Memo(rules.price_ticks)
         self._lots = _Memo(rules.size_lots)
+
+    def update(self, item: Depth | DepthChange, where: str) -> Update:
+        """Raises MessageError: as `levels`, and a time out of range."""
+        return Update(
+            item.version if isinstance(item, DepthChange) else -1,
+            exchange_ns(item.ms_t, f"{where}.ms_t"),
+            self.levels(item.bids, f"{where}.bids"),
+            self.levels(item.asks, f"{where}.asks"),
+        )
+
+    def trade(self, item: Trade, where: str) -> tuple[int, int, int]:
+        """(price_ticks, size_lots, exch_ns). Raises MessageError, also for a size of 0."""
+        price = self.price(item.price, f"{where}.price")
+        size = self.size(item.size, f"{where}.size")
+        if size == 0:
+            raise MessageError(f"{where}.size", "a trade of size 0")
+        return price, size, exchange_ns(item.ms_t, f"{where}.ms_t")
+
+    def best(self, item: BookTicker, where: str) -> tuple[Level, Level, int]:
+        """Best bid, best ask, exch_ns. Raises MessageError."""
+        bid = self.price(item.bid_px, f"{where}.bid_px"), self.size(item.bid_sz, f"{where}.bid_sz")
+        ask = self.price(item.ask_px, f"{where}.ask_px"), self.size(item.ask_sz, f"{where}.ask_sz")
+        return bid, ask, exchange_ns(item.ms_t, f"{where}.ms_t")
 
     def levels(self, texts: Levels, field: str) -> list[Level]:
         """Raises MessageError: off tick or lot, not a number, price 0, too many; RepeatedPrice."""

@@ -1,13 +1,14 @@
 """What a public client may see of one symbol: book, recent trades, 24 h figures, candles."""
 
 from collections import deque
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sortedcontainers import SortedDict
 
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.feed.events import ASK, BID, FeedState, Flag, Kind
+from paper_bitmart.feed.book import Book
+from paper_bitmart.feed.events import ASK, BID, FeedState, Kind
 from paper_bitmart.feed.klines import CANDLES_MAX, Candle, Klines
 from paper_bitmart.feed.levels import Level
 
@@ -47,66 +48,92 @@ class MarketView:
     """Folds market events into what can be looked at.
 
     Attributes:
-        bids, asks: SortedDict price_ticks -> size_lots, both ascending (the best bid is the last key). Whole
-            after any array that ends with Flag.LAST; trust them only while `state` is LIVE.
         version: rises by 1 with every depth message that changed the book.
         trades: the newest `TRADES_MAX` prints, newest last.
-        bbo: (bid, ask) as known from the newest depth or best-price message.
         state, recv_ns, exch_ns: of the feed; times of the newest event, ns since 1970, 0 before the first.
     """
 
     def __init__(self, rules: SymbolRules) -> None:
         self.rules = rules
         self.symbol = rules.symbol
-        self.bids: SortedDict = SortedDict()
-        self.asks: SortedDict = SortedDict()
         self.version = 0
         self.trades: deque[ViewTrade] = deque(maxlen=TRADES_MAX)
-        self.bbo: tuple[Level | None, Level | None] = (None, None)
         self.state = FeedState.SYNCING
         self.recv_ns = 0
         self.exch_ns = 0
         self._klines = Klines()
-        self._changed = False
+        self._book = Book()
+        self._sides: tuple[dict[int, int], dict[int, int]] | None = None
+        self._quotes: list[Level | None] = [None, None]
+        """Best prices that are newer than the book."""
+        self._is_open = False
 
     def apply(self, events: np.ndarray) -> None:
         """Fold (n,) EVENT_DTYPE, in order, later than all before.
 
-        Cost: about 1 us per event.
+        Cost: 2 us, and 0.05 us per level; about 1 us per trade.
         """
-        books = (self.bids, self.asks)
-        for recv_ns, exch_ns, price, size, _, flags, kind, side in events.tolist():
-            if kind == Kind.LEVEL:
-                _set_level(books[side], price, size)
-                self._changed = True
-            elif kind == Kind.TRADE:
+        if not len(events):
+            return
+        messages, end, others, self._is_open = self._book.fold(events, self._is_open)
+        self._sides = None
+        if messages:
+            self.version += messages
+            self._quotes = [None, None]
+        if others:
+            self._apply_others(events, end)
+        self.recv_ns, self.exch_ns = int(events["recv_ns"][-1]), int(events["exch_ns"][-1])
+
+    def _apply_others(self, events: np.ndarray, book_end: int) -> None:
+        """Everything but levels. `book_end`: where the last message that changed the book ended."""
+        places = np.flatnonzero(events["kind"] >= Kind.TRADE)
+        for place, row in zip(places.tolist(), events[places].tolist(), strict=True):
+            recv_ns, exch_ns, price, size, _, _, kind, side = row
+            if kind == Kind.TRADE:
                 self.trades.append(ViewTrade(recv_ns, exch_ns, side, price, size))
                 self._klines.trade(exch_ns, price, size)
-            elif kind == Kind.BBO:
-                bid, ask = self.bbo
-                self.bbo = ((price, size), ask) if side == BID else (bid, (price, size))
-            elif kind == Kind.SNAPSHOT_BEGIN:
-                self.bids.clear()
-                self.asks.clear()
-                self._changed = True
             elif kind == Kind.FEED_STATE:
                 self.state = FeedState(size)
-            self.recv_ns, self.exch_ns = recv_ns, exch_ns
-            if flags & Flag.LAST and self._changed:
-                self._message_done()
+            elif place > book_end:
+                self._quotes[side] = price, size
+
+    @property
+    def bids(self) -> dict[int, int]:
+        """price_ticks -> size_lots, ascending (the best bid is the last), as it is now; not to be changed.
+
+        Whole after any array that ends with Flag.LAST; trust it only while `state` is LIVE.
+
+        Cost: O(levels) for the first look after an `apply`.
+        """
+        return self._both_sides()[BID]
+
+    @property
+    def asks(self) -> dict[int, int]:
+        """As `bids`; the best ask is the first."""
+        return self._both_sides()[ASK]
+
+    @property
+    def bbo(self) -> tuple[Level | None, Level | None]:
+        """(bid, ask) as known from the newest depth or best-price message."""
+        bid, ask = self._quotes
+        return bid or self.best_bid(), ask or self.best_ask()
 
     def best_bid(self) -> Level | None:
         """(price_ticks, size_lots) of the book, None if the side is empty."""
-        return self.bids.peekitem(-1) if self.bids else None
+        return self._book.best(BID)
 
     def best_ask(self) -> Level | None:
         """(price_ticks, size_lots) of the book, None if the side is empty."""
-        return self.asks.peekitem(0) if self.asks else None
+        return self._book.best(ASK)
 
     def depth(self, n: int) -> tuple[list[Level], list[Level]]:
         """Best `n` bids and asks, best first, as (price_ticks, size_lots)."""
-        bids = [(price, self.bids[price]) for price in self.bids.islice(max(0, len(self.bids) - n))]
-        return bids[::-1], [(price, self.asks[price]) for price in self.asks.islice(stop=n)]
+        return list(islice(reversed(self.bids.items()), n)), list(islice(self.asks.items(), n))
+
+    def _both_sides(self) -> tuple[dict[int, int], dict[int, int]]:
+        if self._sides is None:
+            self._sides = self._book.side(BID), self._book.side(ASK)
+        return self._sides
 
     def klines(self, step_min: int, limit: int = CANDLES_MAX) -> list[Candle]:
         """Newest `limit` candles of a step, oldest first, by the venue's time; see `Klines.last`."""
@@ -130,15 +157,3 @@ class MarketView:
             bid=self.bbo[BID],
             ask=self.bbo[ASK],
         )
-
-    def _message_done(self) -> None:
-        self._changed = False
-        self.version += 1
-        self.bbo = (self.best_bid(), self.best_ask())
-
-
-def _set_level(book: SortedDict, price: int, size: int) -> None:
-    if size:
-        book[price] = size
-    else:
-        book.pop(price, None)

@@ -20,39 +20,33 @@ single messages, so the former is assumed.
 Source: protocol reference 7.1 (BitMart's rules) and 7.2 (what a careful mirror adds).
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from sortedcontainers import SortedDict
 
 from paper_bitmart.bitmart.decoding import MessageError
 from paper_bitmart.bitmart.public_messages import BookTicker, Depth, DepthChange, Trade
 from paper_bitmart.bitmart.rules import SymbolRules
+from paper_bitmart.feed.book import Book
+from paper_bitmart.feed.book_core import LOOK, NOT_MINE, ROWS_MAX, SIDE_LEVELS_MAX, follow_update
 from paper_bitmart.feed.event_buffer import PACK_EVENT, EventBuffer
-from paper_bitmart.feed.events import ASK, BID, FeedState, Flag, Kind
-from paper_bitmart.feed.level_reader import LevelReader, RepeatedPrice, exchange_ns
-from paper_bitmart.feed.levels import Level, LevelChange, apply_levels, best_of
+from paper_bitmart.feed.events import ASK, BID, EVENT_DTYPE, FeedState, Flag, Kind, joined
+from paper_bitmart.feed.level_reader import LevelReader, RepeatedPrice
+from paper_bitmart.feed.levels import Level
 from paper_bitmart.feed.mirror_counters import MirrorCounters
 from paper_bitmart.feed.pushes import DISCONNECTED, REFUSED, Push, PushKind, decode_push
+from paper_bitmart.feed.updates import HeldUpdates, Update
 
 DepthSource = Literal["increase100", "depth50", "auto"]
 
 MAX_AGE_NS = 30_000_000_000
 """BitMart sends a sign of life about every 10 s (reference 7.3); three missing ones are silence."""
-HELD_UPDATES_MAX = 1024
 BOOK_LEVELS_MAX = 10_000
 TRADES_PER_MESSAGE_MAX = 100_000
 THIN_LEVELS = 20
 THIN_REQUEST_EVERY_NS = 30_000_000_000
 WINDOWS = {PushKind.INCREMENT: 100, PushKind.FULL_DEPTH: 50}
-_LEVEL, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.TRADE), int(Kind.BBO)
-
-
-class _Update(NamedTuple):
-    version: int
-    exch_ns: int
-    bids: list[Level]
-    asks: list[Level]
+_TRADE, _BBO, _LAST = int(Kind.TRADE), int(Kind.BBO), np.uint16(Flag.LAST)
 
 
 class Mirror:
@@ -67,8 +61,7 @@ class Mirror:
             a bad message means a wrong rules file or a damaged file.
 
     Attributes:
-        bids, asks: SortedDict price_ticks -> size_lots, both ascending: the best bid is the last key.
-            Trust them only while `state` is LIVE.
+        book: both sides; trust them only while `state` is LIVE.
         version: of the book, -1 if none (depth50 has no versions).
         wants_snapshot: ask the venue for one (`op: request`) and go on passing messages in.
         requests: rises with each new wish; a second wish while the first is open needs a second request.
@@ -86,8 +79,7 @@ class Mirror:
         self.rules = rules
         self.symbol = rules.symbol
         self.state = FeedState.SYNCING
-        self.bids: SortedDict = SortedDict()
-        self.asks: SortedDict = SortedDict()
+        self.book = Book()
         self.version = -1
         self.wants_snapshot = False
         self.requests = 0
@@ -100,8 +92,12 @@ class Mirror:
         self._max_age_ns = max_age_ns
         self._strict = strict
         self._reader = LevelReader(rules)
-        self._held: dict[int, _Update] = {}
+        self._held = HeldUpdates()
         self._out = EventBuffer()
+        self._name = rules.symbol.encode()
+        self._scales = np.array([*rules.price_scale, *rules.size_scale], np.int64)
+        self._changes = np.empty((2, SIDE_LEVELS_MAX, 2), np.int64)
+        self._rows = np.empty(ROWS_MAX, EVENT_DTYPE)
         self.exch_ns = 0
         self._covered: tuple[int, int] | None = None
         self._thin_asked_ns: int | None = None
@@ -130,6 +126,8 @@ class Mirror:
 
     def accept(self, message: bytes | Push, recv_ns: int, seq: int = 0) -> None:
         """As `receive`, but the events wait for `take`: cheaper when many messages are converted."""
+        if isinstance(message, bytes) and self.follow(message, recv_ns, seq):
+            return
         self._advance(recv_ns, seq)
         try:
             push = decode_push(message) if isinstance(message, bytes) else message
@@ -146,6 +144,35 @@ class Mirror:
                 self._accept_item(push.kind, item, i)
         if len(self._out) > events_before:
             self._out.mark_last()
+
+    def follow(self, payload: bytes, recv_ns: int, seq: int) -> bool:
+        """As `accept`, for the update that continues a LIVE book: about 3 us in place of 30.
+
+        Returns:
+            False when the message is, or may be, anything else: nothing happened, it is for `accept`.
+
+        Raises:
+            ValueError: as `receive`.
+        """
+        self._advance(recv_ns, seq)
+        if self.state is not FeedState.LIVE or self._depth is not PushKind.INCREMENT:
+            return False
+        book, rows = self.book, self._rows
+        verdict, count, exch_ns = follow_update(
+            payload, self._name, self.version + 1, self._scales, self._changes, book.levels, book.counts,
+            self.window, BOOK_LEVELS_MAX, rows, recv_ns, self._seq,
+        )  # fmt: skip
+        if verdict == NOT_MINE:
+            return False
+        self.version += 1
+        self.counters.updates += 1
+        self._fresh(exch_ns)
+        if verdict == LOOK and not self._is_sound():
+            return True
+        self._emit_changes(rows[:count])
+        if verdict == LOOK:
+            self._watch_thinning()
+        return True
 
     def take(self) -> np.ndarray:
         """Events of the `accept` calls since the last `take`: (n,) EVENT_DTYPE."""
@@ -230,12 +257,7 @@ class Mirror:
 
     def _depth_item(self, item: Depth | DepthChange, i: int) -> None:
         where = f"data[{i}]"
-        update = _Update(
-            item.version if isinstance(item, DepthChange) else -1,
-            exchange_ns(item.ms_t, f"{where}.ms_t"),
-            self._reader.levels(item.bids, f"{where}.bids"),
-            self._reader.levels(item.asks, f"{where}.asks"),
-        )
+        update = self._reader.update(item, where)
         if isinstance(item, Depth):
             self._full_depth(update)
         elif item.version < 0:
@@ -245,7 +267,7 @@ class Mirror:
         else:
             self._update(update)
 
-    def _update(self, update: _Update) -> None:
+    def _update(self, update: Update) -> None:
         if self.state is FeedState.CLOSED:
             self._enter(FeedState.SYNCING)
         if self.state is FeedState.SYNCING:
@@ -259,22 +281,21 @@ class Mirror:
         else:
             self._follow(update)
 
-    def _follow(self, update: _Update) -> None:
+    def _follow(self, update: Update) -> None:
         """Version + 1 onto a whole book."""
         self.version = update.version
         self.counters.updates += 1
         self._fresh(update.exch_ns)
-        changed_bids = apply_levels(self.bids, BID, update.bids, self.window)
-        changed_asks = apply_levels(self.asks, ASK, update.asks, self.window)
+        changed = self._apply(update.bids, update.asks)
         if not self._is_sound():
             return
         if self.state is FeedState.LIVE:
-            self._emit_changes(changed_bids, changed_asks)
+            self._emit_changes(changed)
         else:
             self._go_live()
         self._watch_thinning()
 
-    def _repeated(self, update: _Update) -> None:
+    def _repeated(self, update: Update) -> None:
         empty = not update.bids and not update.asks
         if not empty or update.version != self.version or update.exch_ns < self.exch_ns:
             self.counters.duplicates += 1
@@ -286,18 +307,16 @@ class Mirror:
         else:
             self._emit(Kind.DEPTH_MARK, flags=Flag.LAST)
 
-    def _hold(self, update: _Update) -> None:
+    def _hold(self, update: Update) -> None:
         """Keep an update until a snapshot tells what it continues."""
-        if len(self._held) >= HELD_UPDATES_MAX:
-            # An unanswered wish: the oldest go, the join will find the hole and ask again.
+        if not self._held.hold(update):
+            # An unanswered wish: the join will find the hole and ask again.
             self.counters.overflows += 1
-            self._held.clear()
             self.wants_snapshot = False
-        self._held[update.version] = update
         if not self.wants_snapshot:
             self._wish_snapshot(self.last_problem or "update before the first snapshot")
 
-    def _snapshot(self, snapshot: _Update) -> None:
+    def _snapshot(self, snapshot: Update) -> None:
         """Replace the book, whatever its version was: a lower one means the server started anew."""
         self.counters.snapshots += 1
         self._replace(snapshot)
@@ -307,9 +326,7 @@ class Mirror:
 
     def _join_held(self) -> bool:
         """Apply the held updates that continue the snapshot; False if the next one is missing."""
-        held = sorted(self._held.values())
-        self._held.clear()
-        for update in held:
+        for update in self._held.take():
             if update.version <= self.version:
                 continue
             if update.version > self.version + 1:
@@ -319,11 +336,10 @@ class Mirror:
             self.version = update.version
             self.counters.updates += 1
             self.exch_ns = update.exch_ns
-            apply_levels(self.bids, BID, update.bids, self.window)
-            apply_levels(self.asks, ASK, update.asks, self.window)
+            self._apply(update.bids, update.asks)
         return True
 
-    def _full_depth(self, full: _Update) -> None:
+    def _full_depth(self, full: Update) -> None:
         self.counters.snapshots += 1
         if self.state is not FeedState.LIVE:
             self._replace(full)
@@ -331,17 +347,22 @@ class Mirror:
                 self._go_live()
             return
         self._fresh(full.exch_ns)
-        changed_bids = apply_levels(self.bids, BID, _difference(self.bids, full.bids), self.window)
-        changed_asks = apply_levels(self.asks, ASK, _difference(self.asks, full.asks), self.window)
+        changed = self._apply(self.book.difference(BID, full.bids), self.book.difference(ASK, full.asks))
         if self._is_sound():
-            self._emit_changes(changed_bids, changed_asks)
+            self._emit_changes(changed)
 
-    def _replace(self, snapshot: _Update) -> None:
+    def _replace(self, snapshot: Update) -> None:
         self._fresh(snapshot.exch_ns)
         self.version = snapshot.version
-        for book, levels in ((self.bids, snapshot.bids), (self.asks, snapshot.asks)):
-            book.clear()
-            book.update((price, size) for price, size in levels if size)
+        self.book.replace(BID, snapshot.bids)
+        self.book.replace(ASK, snapshot.asks)
+
+    def _apply(self, bids: list[Level], asks: list[Level]) -> np.ndarray:
+        """Change the book; returns what really changed as the LEVEL events of a message."""
+        stamp = self.window, self._recv_ns, self.exch_ns, self._seq
+        changed = joined([self.book.apply(BID, bids, *stamp), self.book.apply(ASK, asks, *stamp)])
+        changed["flags"][-1:] |= _LAST
+        return changed
 
     def _fresh(self, exch_ns: int) -> None:
         self.exch_ns = exch_ns
@@ -349,11 +370,11 @@ class Mirror:
 
     def _is_sound(self) -> bool:
         """Check the book after a message; if it is crossed or too large, drop out of sync."""
-        if self.bids and self.asks and self.bids.keys()[-1] >= self.asks.keys()[0]:
+        if self.book.is_crossed:
             self.counters.crossed += 1
             self._lose_sync(f"crossed at version {self.version}", again=True)
             return False
-        if max(len(self.bids), len(self.asks)) > BOOK_LEVELS_MAX:
+        if max(self.book.count(BID), self.book.count(ASK)) > BOOK_LEVELS_MAX:
             self.counters.overflows += 1
             self._lose_sync(f"more than {BOOK_LEVELS_MAX} levels on a side", again=True)
             return False
@@ -372,12 +393,13 @@ class Mirror:
         self._wish_snapshot("the book ran thin")
 
     def _is_thin(self) -> bool:
-        fewest = min(len(self.bids), len(self.asks))
+        fewest = min(self.book.count(BID), self.book.count(ASK))
         if fewest >= self.window:
             return False
         if fewest < THIN_LEVELS or self._covered is None:
             return True
-        return self.bids.keys()[-1] < self._covered[BID] or self.asks.keys()[0] > self._covered[ASK]
+        bid, ask = self.book.best(BID), self.book.best(ASK)
+        return not bid or not ask or bid[0] < self._covered[BID] or ask[0] > self._covered[ASK]
 
     # Trades and best prices
 
@@ -385,11 +407,7 @@ class Mirror:
         where = f"data[{i}]"
         if i >= TRADES_PER_MESSAGE_MAX:
             raise MessageError(where, f"more than {TRADES_PER_MESSAGE_MAX} trades in a message")
-        price = self._reader.price(item.price, f"{where}.price")
-        size = self._reader.size(item.size, f"{where}.size")
-        if size == 0:
-            raise MessageError(f"{where}.size", "a trade of size 0")
-        exch_ns = exchange_ns(item.ms_t, f"{where}.ms_t")
+        price, size, exch_ns = self._reader.trade(item, where)
         if self.state is not FeedState.LIVE:
             self.counters.trades_dropped += 1
             return
@@ -399,11 +417,7 @@ class Mirror:
         )
 
     def _bbo(self, item: BookTicker, i: int) -> None:
-        where = f"data[{i}]"
-        read = self._reader
-        bid = read.price(item.bid_px, f"{where}.bid_px"), read.size(item.bid_sz, f"{where}.bid_sz")
-        ask = read.price(item.ask_px, f"{where}.ask_px"), read.size(item.ask_sz, f"{where}.ask_sz")
-        exch_ns = exchange_ns(item.ms_t, f"{where}.ms_t")
+        bid, ask, exch_ns = self._reader.best(item, f"data[{i}]")
         if self.state is not FeedState.LIVE:
             return
         self.counters.bbos += 1
@@ -438,8 +452,7 @@ class Mirror:
         self._enter(FeedState.CLOSED)
 
     def _reset_book(self) -> None:
-        self.bids.clear()
-        self.asks.clear()
+        self.book.clear()
         self._held.clear()
         self.version = -1
         self.wants_snapshot = False
@@ -450,15 +463,11 @@ class Mirror:
     def _go_live(self) -> None:
         """Write the whole book and, unless it already was, become LIVE."""
         self.wants_snapshot = False
-        if self.bids and self.asks:
-            self._covered = (self.bids.keys()[0], self.asks.keys()[-1])
+        bid, ask = self.book.worst(BID), self.book.worst(ASK)
+        if bid and ask:
+            self._covered = bid[0], ask[0]
         self._emit(Kind.SNAPSHOT_BEGIN, flags=Flag.SNAPSHOT)
-        flags = int(Flag.SNAPSHOT)
-        for side, book in ((BID, reversed(self.bids.items())), (ASK, self.asks.items())):
-            for price, size in book:
-                self._out.data += PACK_EVENT(
-                    self._recv_ns, self.exch_ns, price, size, self._seq, flags, _LEVEL, side
-                )
+        self._out.extend(self.book.rows(self._recv_ns, self.exch_ns, self._seq))
         self._emit(Kind.SNAPSHOT_END, flags=Flag.SNAPSHOT | Flag.LAST)
         self._enter(FeedState.LIVE)
 
@@ -473,26 +482,19 @@ class Mirror:
     def _emit(self, kind: Kind, *, flags: int, size_lots: int = 0) -> None:
         self._out.data += PACK_EVENT(self._recv_ns, self.exch_ns, 0, size_lots, self._seq, flags, kind, 0)
 
-    def _emit_changes(self, bids: list[LevelChange], asks: list[LevelChange]) -> None:
-        if not bids and not asks:
+    def _emit_changes(self, changed: np.ndarray) -> None:
+        """LEVEL events of one message; the last carries Flag.LAST."""
+        if len(changed):
+            self._out.extend(changed)
+        else:
             self._emit(Kind.DEPTH_MARK, flags=Flag.LAST)
-            return
-        data, recv_ns, exch_ns, seq = self._out.data, self._recv_ns, self.exch_ns, self._seq
-        for price, size, flags in bids:
-            data += PACK_EVENT(recv_ns, exch_ns, price, size, seq, flags, _LEVEL, BID)
-        for price, size, flags in asks:
-            data += PACK_EVENT(recv_ns, exch_ns, price, size, seq, flags, _LEVEL, ASK)
 
-    def best_bid(self) -> int | None:
-        """Best bid in ticks, None if there is none."""
-        return best_of(self.bids, BID)
+    @property
+    def bids(self) -> dict[int, int]:
+        """A copy: price_ticks -> size_lots, ascending. Trust it only while `state` is LIVE."""
+        return self.book.side(BID)
 
-    def best_ask(self) -> int | None:
-        """Best ask in ticks, None if there is none."""
-        return best_of(self.asks, ASK)
-
-
-def _difference(book: SortedDict, levels: list[Level]) -> list[Level]:
-    """What turns the book into exactly `levels`."""
-    published = dict(levels)
-    return [(price, 0) for price in book if price not in published] + levels
+    @property
+    def asks(self) -> dict[int, int]:
+        """As `bids`."""
+        return self.book.side(ASK)

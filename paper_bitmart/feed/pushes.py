@@ -57,6 +57,15 @@ _MIRRORED: dict[type, PushKind] = {
 }
 
 
+_SYMBOL = b'"symbol":"'
+
+
+def first_symbol(payload: bytes) -> bytes:
+    """What follows the first `"symbol":"` of a message: whose push it probably is, without decoding it."""
+    start = payload.find(_SYMBOL) + len(_SYMBOL)
+    return payload[start : payload.find(b'"', start)]
+
+
 def decode_push(payload: bytes) -> Push:
     """Decode one message from the wire (after inflating).
 

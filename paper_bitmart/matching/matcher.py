@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paper_bitmart.feed.events import joined
 from paper_bitmart.matching.core import arrivals, loop, own_orders, state
 from paper_bitmart.matching.core.book import count_levels
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
@@ -16,6 +17,8 @@ from paper_bitmart.matching.reports import REPORT_DTYPE
 MAX_NS = (1 << 63) - 1
 WINDOW_TICKS = 16_384
 """Default width of the indexed window: BTC's 100 levels at a tick of 0.01 fit, at 290 kB a symbol."""
+WAITING_MAX = 512
+"""Events that are put off at most while no own order rests (20 kB a symbol)."""
 NO_REPORTS = np.zeros(0, REPORT_DTYPE)
 
 
@@ -52,25 +55,53 @@ class Matcher:
         published_levels: int = 100,
     ) -> None:
         self.queue_model = queue_model
-        self._state = state.new_state(
+        self._slots: dict[int, int] = {}
+        self._waiting: list[np.ndarray] = []
+        self._waiting_events = 0
+        self._core = state.new_state(
             window_ticks=window_ticks,
             published_levels=published_levels,
             queue_model=queue_model.number,
             params=np.array(queue_model.params, np.float64),
         )
-        self._slots: dict[int, int] = {}
 
     def process(self, events: np.ndarray, start: int = 0, until_ns: int = MAX_NS) -> int:
         """Apply events[start:] with recv_ns <= until_ns; returns the index of the first event not applied.
 
-        `events`: (n,) EVENT_DTYPE of this symbol, ordered by recv_ns. Reports wait for drain().
+        `events`: (n,) EVENT_DTYPE of this symbol, ordered by recv_ns, not changed afterwards. Reports wait
+        for drain().
+
+        While no own order rests nothing can come of an event, so some are put off until somebody looks at the
+        state: of a thousand symbols that are followed, few are traded (docs/decisions/0031).
         """
+        if until_ns == MAX_NS and not self._slots:
+            self._put_off(events[start:] if start else events)
+            return len(events)
+        return self._apply(self._state, events, start, until_ns)
+
+    @property
+    def _state(self) -> state.State:
+        """The core's arrays, with everything applied that was put off."""
+        if self._waiting:
+            waiting, self._waiting, self._waiting_events = self._waiting, [], 0
+            self._apply(self._core, joined(waiting), 0, MAX_NS)
+        return self._core
+
+    def _put_off(self, events: np.ndarray) -> None:
+        self._waiting.append(events)
+        self._waiting_events += len(events)
+        if self._waiting_events > WAITING_MAX:
+            # To look is to catch up.
+            _ = self._state
+
+    def _apply(self, st: state.State, events: np.ndarray, start: int, until_ns: int) -> int:
         n = len(events)
         while True:
-            start = loop.apply_events(self._state, events, start, until_ns)
+            start = loop.apply_events(st, events, start, until_ns)
             if start >= n or events[start]["recv_ns"] > until_ns:
                 return start
             self._grow()
+            st = self._core
 
     def place(
         self,
@@ -127,11 +158,12 @@ class Matcher:
 
     def drain(self) -> np.ndarray:
         """Reports since the last call, (n,) REPORT_DTYPE in time order; empties the buffer."""
-        n = int(self._state.scalars[state.N_REPORTS])
+        # Not `_state`: what was put off has no reports.
+        n = int(self._core.scalars[state.N_REPORTS])
         if n == 0:
             return NO_REPORTS
-        reports = self._state.reports[:n].copy()
-        self._state.scalars[state.N_REPORTS] = 0
+        reports = self._core.reports[:n].copy()
+        self._core.scalars[state.N_REPORTS] = 0
         for order_id, leaves in zip(
             reports["order_id"].tolist(), reports["leaves_lots"].tolist(), strict=True
         ):
@@ -181,7 +213,8 @@ class Matcher:
         buffer = io.BytesIO(zlib.decompress(blob))
         arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
         matcher = cls.__new__(cls)
-        matcher._state = state.with_aligned_records(state.State(*arrays[:-1]))
+        matcher._core = state.with_aligned_records(state.State(*arrays[:-1]))
+        matcher._waiting, matcher._waiting_events = [], 0
         matcher._slots = {int(order_id): int(slot) for order_id, slot in arrays[-1]}
         scalars, params = matcher._state.scalars, matcher._state.params
         if int(scalars[state.QUEUE_MODEL]) != queue_model.number or tuple(params) != queue_model.params:
@@ -202,7 +235,7 @@ class Matcher:
 
         At least what has_room() and has_room_for_order() ask for.
         """
-        st = self._state
+        st = self._core
         scalars = st.scalars
         active = int(scalars[state.N_ACTIVE]) + 1
         own = int(st.n_own.sum()) + levels + 1
@@ -229,7 +262,7 @@ class Matcher:
         for name, size in pools.items():
             if len(getattr(st, name)) <= size:
                 st = state.grow_pool(st, name, 2 * size)
-        self._state = st
+        self._core = st
 
 
 def _known(ahead: float) -> float:

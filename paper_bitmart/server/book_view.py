@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Level = tuple[int, int]
 """(price_ticks, size_lots)"""
-Book = tuple[SortedDict, SortedDict]
+Book = tuple[dict[int, int], dict[int, int]]
 """Bids and asks, each price_ticks -> size_lots in rising price order: the best bid is the last."""
 OnChange = Callable[[str, int, int], None]
 """Called with (symbol, side, price_ticks) after own resting size changed there."""
@@ -74,12 +74,12 @@ class BookView:
         return self._account
 
     def sides(self, symbol: str) -> Book:
-        """Bids and asks as they are now. Do not change them; they may change with the next market event.
+        """Bids and asks as they are now; not to be changed.
 
         Raises:
             KeyError: unknown symbol.
 
-        Cost: O(1) in market mode, O(levels) after a change in merged mode.
+        Cost: O(levels) after a change, else O(1).
         """
         view = self._session.views[symbol]
         own = self._own.get(symbol)
@@ -148,8 +148,8 @@ class BookView:
             listener(place.symbol, place.side, place.price_ticks)
 
 
-def _merge(market: SortedDict, own: dict[int, int]) -> SortedDict:
-    merged = market.copy()
+def _merge(market: dict[int, int], own: dict[int, int]) -> dict[int, int]:
+    merged: dict[int, int] = SortedDict(market)
     for price_ticks, lots in own.items():
         merged[price_ticks] = merged.get(price_ticks, 0) + lots
     return merged

@@ -22,7 +22,7 @@ WINDOW = 100
 
 Level = tuple[int, int]
 """(price_ticks, size_lots); size 0 means that the level is gone."""
-Book = tuple[SortedDict, SortedDict]
+Book = tuple[dict[int, int], dict[int, int]]
 """Bids and asks, each price_ticks -> size_lots (> 0) in rising price order: the best bid is the last."""
 
 
@@ -37,7 +37,7 @@ class DepthLevels(NamedTuple):
         return bool(self.bids or self.asks)
 
 
-def best_levels(side: int, levels: SortedDict, count: int) -> list[Level]:
+def best_levels(side: int, levels: dict[int, int], count: int) -> list[Level]:
     """The best `count` levels of one side, best first."""
     items = reversed(levels.items()) if side == BID else iter(levels.items())
     return list(islice(items, count))
@@ -79,7 +79,7 @@ class DepthStream:
         bids, asks = (best_levels(side.side, side.levels, WINDOW) for side in self._sides)
         return DepthLevels(bids, asks, self.version)
 
-    def _advance_side(self, side: int, levels: SortedDict) -> list[Level]:
+    def _advance_side(self, side: int, levels: dict[int, int]) -> list[Level]:
         published, touched = self._sides[side], self._touched[side]
         candidates: Iterable[int] = touched
         if self._all_touched:
@@ -94,7 +94,7 @@ class _PublishedSide:
 
     def __init__(self, side: int) -> None:
         self.side = side
-        self.levels = SortedDict()
+        self.levels: dict[int, int] = SortedDict()
         self._window: set[int] = set()
 
     def take(self, sizes: dict[int, int]) -> list[Level]:

@@ -114,6 +114,6 @@ def test_a_recording_s_view_ends_with_the_mirror_s_book():
     view = MarketView(market.rules["ES_USDT"])
     view.apply(market.events["ES_USDT"])
     assert (len(view.bids), len(view.asks)) == (100, 100)
-    assert view.bids.keys()[-1] < view.asks.keys()[0]
+    assert view.best_bid() < view.best_ask()
     assert len(view.trades) == market.report.counters["ES_USDT"].trades
     assert sum(candle.volume_lots for candle in view.klines(1)) == view.ticker().volume_lots

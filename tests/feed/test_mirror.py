@@ -5,7 +5,8 @@ from feed_messages import RULES, SYMBOL, best, depth, depth50, kinds, push, snap
 from paper_bitmart.bitmart.decoding import MessageError
 from paper_bitmart.feed import mirror as mirror_module
 from paper_bitmart.feed.events import ASK, BID, BUY, SELL, FeedState, Flag
-from paper_bitmart.feed.mirror import HELD_UPDATES_MAX, THIN_REQUEST_EVERY_NS, Mirror
+from paper_bitmart.feed.mirror import THIN_REQUEST_EVERY_NS, Mirror
+from paper_bitmart.feed.updates import HELD_UPDATES_MAX
 
 BIDS = [(100, 7), (99, 5)]
 ASKS = [(102, 3), (103, 9)]
@@ -48,7 +49,11 @@ def test_a_snapshot_makes_the_book_whole_and_live(feed):
     assert [bool(flags & Flag.SNAPSHOT) for flags in events["flags"]] == [True] * 6 + [False]
     assert [bool(flags & Flag.LAST) for flags in events["flags"]] == [False] * 5 + [True, True]
     assert feed.mirror.state is FeedState.LIVE
-    assert (feed.mirror.best_bid(), feed.mirror.best_ask(), feed.mirror.version) == (100, 102, 5)
+    assert (feed.mirror.book.best(BID), feed.mirror.book.best(ASK), feed.mirror.version) == (
+        (100, 7),
+        (102, 3),
+        5,
+    )
 
 
 def test_the_next_version_is_applied_as_level_events(live):

@@ -6,6 +6,7 @@ from by_hand import ASK, BID, BUY, IOC, SELL, Desk, array, book, event, level, n
 from state_checks import displayed_levels, validate_state
 
 from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Kind
+from paper_bitmart.matching import matcher as matcher_module
 from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
 from paper_bitmart.matching.matcher import Matcher
 from paper_bitmart.matching.models import LOG, MODELS, ORDER_LIST, POWER, QueueModel
@@ -25,6 +26,42 @@ def test_no_events_change_nothing():
     before = matcher.dump()
     assert matcher.process(np.zeros(0, EVENT_DTYPE)) == 0
     assert matcher.dump() == before
+
+
+def test_what_is_put_off_while_nothing_rests_is_done_before_anything_is_asked(monkeypatch):
+    """Message by message, with and without putting off, in one array: one state, the same reports."""
+    rng = np.random.Generator(np.random.PCG64(7))
+    messages = [book(0, {100: 7, 99: 5}, {102: 3, 103: 9})]
+    for at_ms in range(1, 60):
+        side, away, size = rng.integers(0, 2), rng.integers(0, 4), int(rng.integers(0, 9))
+        price = int(100 - away if side == BID else 102 + away)
+        messages.append(
+            trade(at_ms, SELL, price, size + 1) if at_ms % 7 == 0 else level(at_ms, side, price, size)
+        )
+
+    def run(waiting_max):
+        monkeypatch.setattr(matcher_module, "WAITING_MAX", waiting_max)
+        matcher, told = Matcher(), []
+        for at_ms, message in enumerate(messages):
+            matcher.process(message)
+            told += matcher.drain().tolist()
+            if at_ms in (20, 21, 40):
+                matcher.place(at_ms, 0, BUY, 0, 99, 4, 0, 0, ns(at_ms))
+                told += matcher.drain().tolist()
+            if at_ms == 30:
+                told += [matcher.cancel(20, ns(at_ms)), matcher.cancel(21, ns(at_ms))]
+        return told, matcher.dump()
+
+    told, state = run(0)
+    assert told
+    assert run(5) == run(10**6) == (told, state)
+
+
+def test_events_are_not_put_off_without_end():
+    matcher = Matcher()
+    for at_ms in range(3 * matcher_module.WAITING_MAX):
+        matcher.process(level(at_ms, BID, 100 + at_ms % 5, 1))
+        assert matcher._waiting_events <= matcher_module.WAITING_MAX
 
 
 def test_drain_empties_the_buffer():

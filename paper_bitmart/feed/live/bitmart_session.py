@@ -35,7 +35,7 @@ from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.live.book_audit import differing_levels
 from paper_bitmart.feed.live.venue_limits import BITMART_WS, NS_PER_S, VenueLimits, message_chunks
 from paper_bitmart.feed.live.venue_session import FOREVER_NS, VenueSession
-from paper_bitmart.feed.pushes import Item, Push, PushKind, decode_push
+from paper_bitmart.feed.pushes import Item, Push, PushKind, decode_push, first_symbol
 
 INVALID_CHANNEL, DUPLICATE, UNKNOWN_SYMBOL = "90004", "90008", "92001"
 UNSUBSCRIBED = "90009"
@@ -138,6 +138,7 @@ class BitmartSession(VenueSession):
         self.book_ticker = book_ticker
         self._rng = rng
         self._symbols = {symbol: _Symbol() for symbol in self.mirrors}
+        self._by_name = {symbol.encode(): mirror for symbol, mirror in self.mirrors.items()}
         self._pong_by_ns = FOREVER_NS
 
     @property
@@ -175,6 +176,7 @@ class BitmartSession(VenueSession):
     def _halted(self, symbol: str, at_ns: int) -> None:
         state = self._symbols[symbol]
         state.deadline_ns = state.audit_ns = FOREVER_NS
+        del self._by_name[symbol.encode()]
         if self.is_open:
             self._op("unsubscribe", [f"{state.channel}:{symbol}", f"{TRADE}:{symbol}"])
 
@@ -186,6 +188,8 @@ class BitmartSession(VenueSession):
             return
         try:
             line = decode_frame(frame)
+            if self._follow(line, at_ns):
+                return
             push = decode_push(line)
         except (FrameError, MessageError) as error:
             # It may have been any symbol's depth.
@@ -196,6 +200,18 @@ class BitmartSession(VenueSession):
             self._control(push, at_ns)
         elif push.items:
             self._push(line, push, at_ns)
+
+    def _follow(self, line: bytes, at_ns: int) -> bool:
+        """The common case, an update that continues a LIVE book: none of the doubts below can be about it."""
+        mirror = self._by_name.get(first_symbol(line))
+        if mirror is None or not mirror.follow(line, at_ns, self.seq + 1):
+            return False
+        self.seq += 1
+        self._keep(mirror.symbol, mirror.take())
+        self.tap(at_ns, line)
+        if mirror.wants_snapshot:
+            self._after(mirror.symbol, at_ns)
+        return True
 
     def _push(self, line: bytes, push: Push, at_ns: int) -> None:
         for symbol in {item.symbol for item in push.items}:

@@ -21,7 +21,7 @@ import numpy as np
 
 from paper_bitmart.bitmart.decoding import MessageError
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.events import FeedState, joined
 from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.live.venue_limits import RateWindow, VenueLimits
 from paper_bitmart.feed.mirror import MAX_AGE_NS, Mirror
@@ -183,11 +183,8 @@ class VenueSession:
 
     def take_events(self) -> list[tuple[str, np.ndarray]]:
         """Market events since the last call: per symbol (n,) EVENT_DTYPE, n > 0."""
-        batches: list[tuple[str, np.ndarray]] = []
-        for symbol, parts in self._events.items():
-            batches.append((symbol, parts[0] if len(parts) == 1 else np.concatenate(parts)))
-        self._events = {}
-        return batches
+        events, self._events = self._events, {}
+        return [(symbol, joined(parts)) for symbol, parts in events.items()]
 
     def take_problems(self) -> list[str]:
         """Texts for people since the last call."""

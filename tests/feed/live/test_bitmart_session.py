@@ -7,7 +7,7 @@ import pytest
 from feed.feed_messages import RULES, SYMBOL, best, depth50, snapshot, trade, trades, update
 
 from paper_bitmart.bitmart.frames import deflate
-from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.events import BID, FeedState
 from paper_bitmart.feed.live.bitmart_session import BitmartSession
 from paper_bitmart.feed.live.venue_limits import BITMART_WS
 
@@ -198,7 +198,7 @@ def test_content_off_the_tick_asks_whether_the_rules_changed(live):
 
 
 def test_an_audit_finds_a_wrong_level_and_mends_it(live):
-    live.session.mirrors[SYMBOL].bids[99] = 40
+    live.session.mirrors[SYMBOL].book.replace(BID, [(100, 5), (99, 40)])
     for _ in range(60):
         live.wait(4)
         live.see(update(10, ms=1_000 + live.counters.audits))
