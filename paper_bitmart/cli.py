@@ -411,25 +411,8 @@ def _print_summary(summary: "ReplaySummary") -> None:
 
 def _print_report(report: Any) -> None:
     """What a conversion passed over; nothing is passed over silently."""
-    for line in report_lines(report):
+    for line in report.lines_for_people():
         typer.echo(line, err=True)
-
-
-def report_lines(report: Any) -> list[str]:
-    """Counts of a `CaptureReport` that a user should know of; usually none."""
-    lines = [f"{symbol}: {count:,} messages skipped" for symbol, count in report.skipped.items()]
-    for symbol, counters in report.counters.items():
-        counts = {
-            "gaps": counters.gaps, "crossed books": counters.crossed, "duplicates": counters.duplicates,
-            "messages not understood": counters.bad, "prints out of sync dropped": counters.trades_dropped,
-            "messages of other channels ignored": counters.ignored,
-        }  # fmt: skip
-        met = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        if met:
-            lines.append(f"{symbol}: {met}")
-    if report.truncated:
-        lines.append(f"capture: {report.truncated}")
-    return lines
 
 
 if __name__ == "__main__":

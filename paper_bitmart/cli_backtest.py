@@ -145,9 +145,7 @@ def _convert_to_file(sources: list[Path], out: Path, rules: Any, symbol: str | N
 
 def _print_converted(done: "Converted") -> None:
     """What was written, and everything that was passed over or looks wrong."""
-    from paper_bitmart.cli import report_lines
-
-    lines = [line for report in done.captures for line in report_lines(report)]
+    lines = [line for report in done.captures for line in report.lines_for_people()]
     lines += done.notes
     lines += [line for report in done.reports for line in report.lines()]
     for line in lines:

@@ -151,6 +151,42 @@ def test_imports_point_down_only(path):
 CORE = [path for path in SOURCES if path.relative_to(PACKAGE).parts[0] in CORE_ROOMS]
 
 
+def runtime_imports(node):
+    """As `imports`, without what only type checkers read."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield from (use.name for use in imports(ast.Module([child], [])))
+        else:
+            yield from runtime_imports(child)
+
+
+def circles(graph):
+    """Groups of modules that import each other, also by an import inside a function."""
+    reach = {name: set(others) for name, others in graph.items()}
+    for middle in reach:
+        for name in reach:
+            if middle in reach[name]:
+                reach[name] |= reach[middle]
+    return sorted({tuple(sorted(a for a in reach if a in reach[b] and b in reach[a])) for b in reach} - {()})
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    names = {
+        f"paper_bitmart.{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts)}": path for path in SOURCES
+    }
+    graph = {}
+    for name, path in names.items():
+        found = set(runtime_imports(ast.parse(path.read_text())))
+        # An imported name is a module, or what a module defines.
+        graph[name] = (found | {one.rpartition(".")[0] for one in found}) & names.keys()
+    assert circles(graph) == []
+    assert (
+        circles(graph | {"paper_bitmart.config": graph["paper_bitmart.config"] | {"paper_bitmart.cli"}}) != []
+    )
+
+
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_the_core_takes_time_and_randomness_as_arguments(path):
     if path.relative_to(PACKAGE).as_posix() in AMBIENT_ALLOWED:

@@ -74,6 +74,24 @@ class CaptureReport:
     def crossed(self) -> int:
         return sum(counters.crossed for counters in self.counters.values())
 
+    def lines_for_people(self) -> list[str]:
+        """What was passed over or looks wrong; usually nothing."""
+        lines = [f"{symbol}: {count:,} messages skipped" for symbol, count in self.skipped.items()]
+        for symbol, counters in self.counters.items():
+            counts = {
+                "gaps": counters.gaps, "crossed books": counters.crossed, "duplicates": counters.duplicates,
+                "messages not understood": counters.bad,
+                "prints out of sync dropped": counters.trades_dropped,
+                "messages of other channels ignored": counters.ignored,
+            }  # fmt: skip
+            met = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+            if met:
+                lines.append(f"{symbol}: {met}")
+        lines += [f"venue: {count:,} x {text}" for text, count in self.venue_errors.items()]
+        if self.truncated:
+            lines.append(f"capture: {self.truncated}")
+        return lines
+
 
 @dataclass(slots=True)
 class CapturedMarket:

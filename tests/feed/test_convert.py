@@ -74,6 +74,7 @@ def test_acknowledgements_and_other_channels_are_counted_not_converted(path):
         "spot/bookTicker": 1,
     }
     assert report.venue_errors == {"92001 Invalid symbol param": 1}
+    assert "venue: 1 x 92001 Invalid symbol param" in report.lines_for_people()
     assert (report.lines, report.first_ns, report.last_ns, report.span_ns) == (8, 100, 800, 700)
 
 
