@@ -172,6 +172,11 @@ def circles(graph):
     return sorted({tuple(sorted(a for a in reach if a in reach[b] and b in reach[a])) for b in reach} - {()})
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_nobody_loops_over_a_set_whose_order_differs_between_runs(path):
+    assert list(unordered_iterations(ast.parse(path.read_text()))) == []
+
+
 def test_no_modules_import_each_other_in_a_circle():
     names = {
         f"paper_bitmart.{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts)}": path for path in SOURCES

@@ -61,11 +61,17 @@ class Catalogue:
         first = next(filled, None)
         if first is None:
             return None
-        path = self.directory / rules.symbol / day_of(int(first["recv_ns"][0]))
-        with HistoryWriter(path, rules, packed=packed, source=source) as writer:
+        with self.writer(rules, int(first["recv_ns"][0]), packed=packed, source=source) as writer:
             for chunk in _chain(first, filled):
                 writer.write(chunk)
-        return History(path)
+        return History(writer.path)
+
+    def writer(
+        self, rules: SymbolRules, first_ns: int, *, packed: bool = False, source: str = ""
+    ) -> HistoryWriter:
+        """What writes the history that begins at `first_ns`. Raises HistoryError: that day exists already."""
+        path = self.directory / rules.symbol / day_of(first_ns)
+        return HistoryWriter(path, rules, packed=packed, source=source)
 
 
 def day_of(at_ns: int) -> str:

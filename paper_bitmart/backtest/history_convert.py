@@ -11,6 +11,7 @@ history        a history folder
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,14 +20,18 @@ import numpy as np
 
 from paper_bitmart.backtest.catalogue import Catalogue
 from paper_bitmart.backtest.foreign import ForeignDataError, text_lines
-from paper_bitmart.backtest.history import META, History
+from paper_bitmart.backtest.history import META, History, HistoryWriter
 from paper_bitmart.backtest.history_binance import BinanceRecording
 from paper_bitmart.backtest.history_check import HistoryReport, check_history
 from paper_bitmart.backtest.history_hftbacktest import read_hftbacktest
 from paper_bitmart.backtest.history_tardis import TardisFiles
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.feed.convert import CaptureReport, load_capture
+from paper_bitmart.feed.capture import CaptureReader
+from paper_bitmart.feed.convert import CaptureConverter, CaptureReport
 from paper_bitmart.feed.event_file import load_events
+
+LINES_AT_ONCE = 4_096
+"""Of a capture: some 100,000 events, so that memory does not grow with its length."""
 
 
 class Form(StrEnum):
@@ -96,6 +101,9 @@ def convert(
     for path, form in forms.items():
         if form is Form.TARDIS_TRADES:
             continue
+        if form is Form.CAPTURE:
+            _add_capture(path, rules, symbol, catalogue, packed, done)
+            continue
         for one, chunks in _read(path, form, rules, symbol, trades, done):
             added = catalogue.add(one, chunks, packed=packed, source=f"{form} {path.name}")
             if added is None:
@@ -104,6 +112,46 @@ def convert(
             done.histories.append(added)
             done.reports.append(check_history(added))
     return done
+
+
+def _add_capture(
+    path: Path,
+    rules: Mapping[str, SymbolRules],
+    symbol: str | None,
+    catalogue: Catalogue,
+    packed: bool,
+    done: Converted,
+) -> None:
+    """All symbols of a capture in one pass, a stretch at a time; on an error none of them stays."""
+    converter = CaptureConverter(path, rules, None if symbol is None else [symbol])
+    reader = CaptureReader(path)
+    writers: dict[str, HistoryWriter] = {}
+    with ExitStack() as opened:
+
+        def write() -> None:
+            for name, events in converter.take().items():
+                if not len(events):
+                    continue
+                if name not in writers:
+                    first_ns = int(events["recv_ns"][0])
+                    writer = catalogue.writer(
+                        converter.rules[name], first_ns, packed=packed, source=f"{Form.CAPTURE} {path.name}"
+                    )
+                    writers[name] = opened.enter_context(writer)
+                writers[name].write(events)
+
+        for number, raw in enumerate(reader, 1):
+            converter.feed(raw)
+            if number % LINES_AT_ONCE == 0:
+                write()
+        write()
+    done.captures.append(converter.finish(reader.truncated))
+    for name in converter.mirrors:
+        if name not in writers:
+            done.notes.append(f"{path}: no events of {name}")
+            continue
+        done.histories.append(History(writers[name].path))
+        done.reports.append(check_history(done.histories[-1]))
 
 
 def _read(
@@ -118,11 +166,6 @@ def _read(
     if form is Form.HISTORY:
         history = History(path)
         yield history.rules, history.chunks()
-    elif form is Form.CAPTURE:
-        market = load_capture(path, rules, None if symbol is None else [symbol])
-        for name, events in market.events.items():
-            yield market.rules[name], iter([events])
-        done.captures.append(market.report)
     elif form is Form.EVENTS:
         for name, events in load_events(path).items():
             yield _rules_of(path, rules, name), iter([events])

@@ -155,7 +155,8 @@ class CaptureConverter:
                 for mirror in self.mirrors.values():
                     self._accept(mirror, raw, push)
                 return
-            for symbol in {item.symbol for item in push.items}:
+            # In the order of the message: that of a set would differ between runs.
+            for symbol in dict.fromkeys(item.symbol for item in push.items):
                 found = self.mirrors.get(symbol) or self._mirror(symbol, raw.line)
                 if found is not None:
                     self._accept(found, raw, push)

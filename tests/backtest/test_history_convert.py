@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from paper_bitmart.backtest.history import HistoryError
 from paper_bitmart.backtest.history_convert import Form, convert, form_of
 from paper_bitmart.backtest.history_hftbacktest import write_hftbacktest
 from paper_bitmart.bitmart.rules import load_rules
+from paper_bitmart.feed.capture import CaptureError
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.event_file import save_events
 from tests.backtest.test_history_binance import book, diff
@@ -31,6 +34,24 @@ def test_a_capture_becomes_one_history_per_symbol_under_its_day(tmp_path, demo, 
     (history,) = catalogue.histories("ETH_USDT")
     assert np.array_equal(history.read(), demo.events["ETH_USDT"])
     assert [report.counts for report in done.reports] == [{}, {}]
+
+
+def test_a_capture_is_converted_piece_by_piece_to_the_same_histories(tmp_path, demo, monkeypatch):
+    monkeypatch.setattr("paper_bitmart.backtest.history_convert.LINES_AT_ONCE", 7)
+    done = convert([DEMO], tmp_path, RULES)
+    assert [history.symbol for history in done.histories] == ["ETH_USDT", "BTC_USDT"]
+    for history in done.histories:
+        assert np.array_equal(history.read(), demo.events[history.symbol])
+    assert done.captures[0].messages == demo.report.messages
+
+
+def test_a_capture_with_a_fault_leaves_no_history(tmp_path):
+    lines = gzip.decompress(DEMO.read_bytes()).splitlines(keepends=True)
+    bad = tmp_path / "bad.jsonl"
+    bad.write_bytes(b"".join([*lines[:900], b'1723161800000000000 {"table":"spot/trade","data":3}\n']))
+    with pytest.raises(CaptureError, match="901"):
+        convert([bad], tmp_path / "out", RULES)
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 def test_every_form_is_told_by_its_content(tmp_path, demo):

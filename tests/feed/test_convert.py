@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,14 @@ def test_acknowledgements_and_other_channels_are_counted_not_converted(path):
     assert report.venue_errors == {"92001 Invalid symbol param": 1}
     assert "venue: 1 x 92001 Invalid symbol param" in report.lines_for_people()
     assert (report.lines, report.first_ns, report.last_ns, report.span_ns) == (8, 100, 800, 700)
+
+
+def test_symbols_come_in_the_order_of_a_message_whatever_the_hash_seed(path):
+    names = ["D_USDT", "B_USDT", "F_USDT", "A_USDT", "E_USDT", "C_USDT"]
+    row = {"price": "1.00", "size": "1", "side": "buy", "s_t": 1, "ms_t": 1_000}
+    both = push("spot/trade", *(row | {"symbol": name} for name in names))
+    rules = {name: replace(RULES, symbol=name) for name in sorted(names)}
+    assert list(load_capture(write(path, [both]), rules).events) == names
 
 
 def test_a_gap_is_counted_with_its_place_and_the_time_out_of_sync(path):

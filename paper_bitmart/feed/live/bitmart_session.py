@@ -214,7 +214,7 @@ class BitmartSession(VenueSession):
         return True
 
     def _push(self, line: bytes, push: Push, at_ns: int) -> None:
-        for symbol in {item.symbol for item in push.items}:
+        for symbol in dict.fromkeys(item.symbol for item in push.items):
             if symbol not in self.mirrors or symbol in self.halted:
                 continue
             why = self._unbelievable(symbol, push, at_ns)
