@@ -47,7 +47,10 @@ def backtest(
     taker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million; default 2500.")] = None,
     no_fees: Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")] = False,
 ) -> None:
-    """Run a strategy on recorded markets and say what it earned; equal inputs give equal results."""
+    """Run a strategy on recorded markets and say what it earned; equal inputs give equal results.
+
+    NAME is a Strategy class, or an async function that takes the asyncio connector's exchange.
+    """
     from paper_bitmart import config
 
     settings: dict[str, Any] = {
@@ -61,18 +64,22 @@ def backtest(
         load_us=latency_load_us, seed=seed,
     )  # fmt: skip
     from paper_bitmart.backtest.backtest import Backtest
-    from paper_bitmart.backtest.strategy_file import load_strategy, parse_arguments
+    from paper_bitmart.backtest.strategy import Strategy
+    from paper_bitmart.backtest.strategy_file import load_strategy_or_program, parse_arguments
     from paper_bitmart.backtest.tape import open_data
     from paper_bitmart.matching.warmup import warm_up
 
-    chosen = load_strategy(strategy, parse_arguments(arguments or []))
+    chosen = load_strategy_or_program(strategy, parse_arguments(arguments or []))
     warm_up(lambda text: typer.echo(text, err=True))
     tapes = open_data(*_data(data, symbols), settings.pop("symbols"))
-    run = Backtest(
-        tapes, chosen, latency=delays.profile(_load(tapes) if delays.load_ns else None), **settings
-    )
-    with _progress_bar() as show:
-        results = run.run(progress=show)
+    settings["latency"] = delays.profile(_load(tapes) if delays.load_ns else None)
+    if isinstance(chosen, Strategy):
+        with _progress_bar() as show:
+            results = Backtest(tapes, chosen, **settings).run(progress=show)
+    else:
+        from paper_bitmart.connector.connector_backtest import ConnectorBacktest
+
+        results = ConnectorBacktest(tapes, chosen, name=strategy.rpartition(":")[2], **settings).run()
     _print(results)
     if report is not None:
         from paper_bitmart.backtest.report import write_report

@@ -1,6 +1,12 @@
 """`paper-bitmart backtest` and `convert`: from a capture to a report, and mistakes in one line."""
 
+import os
+import pty
+import re
+import shlex
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +55,52 @@ def test_options_reach_the_strategy_and_the_venue(run):
     assert int(rows["orders"]) >= 4
     _, out, _ = run("backtest", GRID, "--pairs", "BTC-USDT", "--balance", "USDT=1")
     assert out == "", "every order is refused: there is nothing to pay with"
+
+
+def test_a_program_of_the_connector_is_backtested_as_it_stands(run, tmp_path):
+    example = GRID.replace("backtest_grid.py:Grid", "market_maker_asyncio.py:make_market")
+    report = tmp_path / "r.html"
+    code, out, err = run(
+        "backtest", example, "--pairs", "BTC-USDT", "--set", "seconds=30", "--entry-latency-ms", "10",
+        "--report", report,
+    )  # fmt: skip
+    assert code == 0
+    assert "made " in out, "what the program prints"
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines() if line.startswith(("orders", "fills")))
+    assert rows["orders"] == "12", "a bid and an ask each 5 s"
+    assert int(rows["fills"]) > 10
+    assert "<title>Backtest: make_market</title>" in report.read_text()
+    code, _, err = run("backtest", example, "--set", "minutes=1")
+    assert (code, err) == (2, f"error: {example}: got an unexpected keyword argument 'minutes'\n")
+
+
+@pytest.mark.parametrize("name", ["maker", "grid", "imbalance"])
+def test_the_command_that_an_example_names_runs(run, tmp_path, monkeypatch, name):
+    text = (EXAMPLES / f"backtest_{name}.py").read_text()
+    (command,) = re.findall(r"^ *paper-bitmart (backtest examples/.*)$", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    code, out, err = run(*shlex.split(command))
+    assert code == 0
+    assert "fills  " in out
+    assert ("report: " in err) == ("--report" in command)
+
+
+def test_progress_on_a_terminal_says_market_time_speed_and_what_is_left():
+    command = [sys.executable, "-m", "paper_bitmart", "backtest", GRID, "--pairs", "BTC-USDT"]
+    master, terminal = pty.openpty()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=terminal, env=os.environ | {"COLUMNS": "120"}
+    ):
+        os.close(terminal)
+        shown = b""
+        # The terminal's other end says EIO once the program is gone.
+        with suppress(OSError):
+            while piece := os.read(master, 4096):
+                shown += piece
+    os.close(master)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"2024-08-09 00:02:5\d .*[0-9,]+ events/s +0:00:0\d", text), text
 
 
 def test_a_capture_becomes_an_hftbacktest_file(run, tmp_path):

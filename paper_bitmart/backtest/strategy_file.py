@@ -5,8 +5,10 @@ StrategyFileError    the text, the file or the name, and why it cannot be used
 
 import ast
 import importlib.util
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,23 @@ def load_strategy(spec: str, arguments: Mapping[str, Any] | None = None) -> Stra
         StrategyFileError: not FILE.py:NAME, no such file or name, something else than a strategy, or
             `arguments` that it does not take. Else whatever the file raises.
     """
+    made = load_strategy_or_program(spec, arguments)
+    if not isinstance(made, Strategy):
+        raise StrategyFileError(f"{spec}: is no Strategy but an async function")
+    return made
+
+
+def load_strategy_or_program(
+    spec: str, arguments: Mapping[str, Any] | None = None
+) -> Strategy | Callable[[Any], Awaitable[None]]:
+    """As `load_strategy`; NAME may also be an async function of the asyncio connector.
+
+    Returns:
+        A strategy, or the function, which takes the exchange and has `arguments` already.
+
+    Raises:
+        As `load_strategy`.
+    """
     file, colon, name = spec.rpartition(":")
     path = Path(file)
     if not colon or path.suffix != ".py" or not name.isidentifier():
@@ -34,12 +53,15 @@ def load_strategy(spec: str, arguments: Mapping[str, Any] | None = None) -> Stra
     if not callable(make):
         raise StrategyFileError(f"{file}: defines no {name}")
     try:
-        strategy = make(**(arguments or {}))
+        if inspect.iscoroutinefunction(make):
+            inspect.signature(make).bind(None, **(arguments or {}))
+            return partial(make, **(arguments or {}))
+        made = make(**(arguments or {}))
     except TypeError as error:
         raise StrategyFileError(f"{spec}: {error}") from error
-    if not isinstance(strategy, Strategy):
-        raise StrategyFileError(f"{spec}: is no Strategy but {type(strategy).__name__}")
-    return strategy
+    if not isinstance(made, Strategy):
+        raise StrategyFileError(f"{spec}: is no Strategy but {type(made).__name__}")
+    return made
 
 
 def parse_arguments(texts: Sequence[str]) -> dict[str, Any]:
