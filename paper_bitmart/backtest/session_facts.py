@@ -37,7 +37,7 @@ class MatcherFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     queue_model: str
     number: int
-    params: tuple[float, float]
+    params: tuple[float, ...]
     window_ticks: int
     published_levels: int
 

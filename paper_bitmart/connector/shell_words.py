@@ -129,6 +129,8 @@ def evidence(fill: Fill, rules: SymbolRules) -> str:
             return f"it took displayed size at {price}, where {stood} stood"
         case Evidence.PRINT_AT_PRICE:
             return f"{stood} were traded at its price, more than the {ahead} ahead of it"
+        case Evidence.PRINT_REACHED:
+            return f"of those ahead so many had left that the {stood} traded at its price reached it"
         case Evidence.PRINT_THROUGH:
             return f"{stood} were traded at {price}, beyond its price: it was reached first"
         case Evidence.OPPOSITE_QUOTE:

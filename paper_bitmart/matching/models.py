@@ -7,7 +7,8 @@
 | power | by A^n : B^n | hftbacktest PowerProbQueueFunc |
 | log | by ln(1 + A) : ln(1 + B) | hftbacktest LogProbQueueFunc |
 | backweighted | mostly from the back, by the logarithm of the position | young orders are cancelled most |
-| order_list | as a guessed order of that size; 16 times as likely from behind | ours, the default |
+| order_list | as a guessed order of that size; 16 times as likely from behind | ours |
+| places | as whole orders: by size and age, over all places the order may have | ours, the default |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from paper_bitmart.matching.core import queue
+from paper_bitmart.matching.core.state import PLACES_MAX
 
 
 class ParameterError(ValueError):
@@ -40,7 +42,7 @@ class QueueModel:
 
     name: str
     number: int
-    params: tuple[float, float] = (0.0, 0.0)
+    params: tuple[float, ...] = (0.0, 0.0)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -62,7 +64,7 @@ class QueueModel:
             if not 0 < value <= known[places[0]].most:
                 raise ParameterError(f"{name} must be above 0 and at most {known[places[0]].most:g}")
             params[places[0]] = float(value)
-        return replace(self, params=(params[0], params[1]))
+        return replace(self, params=tuple(params))
 
     @property
     def setting(self) -> str:
@@ -76,6 +78,13 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     "power": (Parameter("n", 20.0),),
     "backweighted": (Parameter("unit", 1e12, is_lots=True),),
     "order_list": (Parameter("weight", 1e9), Parameter("share", 1.0)),
+    "places": (
+        Parameter("young_s", 1e9),
+        Parameter("settled_s", 1e9),
+        Parameter("mixed", 1e9),
+        Parameter("places", PLACES_MAX),
+        Parameter("emptied", 1.0),
+    ),
 }
 """By model, in the order of `params`; core/queue.py says what they mean."""
 
@@ -85,6 +94,7 @@ POWER = QueueModel("power", queue.POWER, (3.0, 0.0))
 LOG = QueueModel("log", queue.LOG)
 BACKWEIGHTED = QueueModel("backweighted", queue.BACKWEIGHTED, (1.0, 0.0))
 ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (16.0, 0.02))
+PLACES = QueueModel("places", queue.PLACES_MODEL, (0.1, 5.0, 5.0, float(PLACES_MAX), 1.0))
 
-MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST)}
-DEFAULT_MODEL = ORDER_LIST
+MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST, PLACES)}
+DEFAULT_MODEL = PLACES

@@ -40,6 +40,8 @@ class Evidence(IntEnum):
     """After a feed gap the market stood beyond our price."""
     SELF_TRADE = 7
     """It met another order of the same account (stpMode none)."""
+    PRINT_REACHED = 8
+    """A depth message showed that those ahead had cancelled before its prints: these had reached us."""
 
 
 class CancelReason(IntEnum):

@@ -9,30 +9,19 @@ import math
 from collections import defaultdict
 from fractions import Fraction
 
+from naive_places import Guesses, Places, chance_ahead
 from naive_records import Event, OwnLevel, PendingPrint, Report, RestingOrder, share_ahead, snap
+from naive_taking import ASK, BID, IOC, LIMIT_MAKER, MARKET, Taking, at_or_better, better
 from sortedcontainers import SortedDict
 
 from paper_bitmart.feed.events import FeedState, Flag, Kind
 from paper_bitmart.matching.reports import CancelReason, Evidence, MakerTaker, ReportKind
 
-LIMIT, LIMIT_MAKER, IOC, MARKET = range(4)
-STP_NONE, STP_CANCEL_MAKER, STP_CANCEL_TAKER, STP_CANCEL_BOTH = range(4)
-BID, ASK = 0, 1
 MS = 1_000_000
 DRIFT = 50_000
-EVERYTHING = math.inf
 
 
-def better(side, price, other):
-    """Is `price` strictly better than `other` for an order of `side`?"""
-    return price > other if side == BID else price < other
-
-
-def at_or_better(side, price, other):
-    return price == other or better(side, price, other)
-
-
-class NaiveMatcher:
+class NaiveMatcher(Taking):
     """The same calls as `Matcher`; reports are `Report` tuples."""
 
     def __init__(self, *, queue_model="proportional", published_levels=100):
@@ -84,107 +73,16 @@ class NaiveMatcher:
         reports, self.reports = self.reports, []
         return reports
 
-    # Arrival
-
-    def _prices_to_take(self, side, limit):
-        """Prices of `side` with displayed or own size, best first, no worse for the taker than `limit`."""
-        prices = set(self.displayed[side]) | {o.price for o in self.orders if o.side == side}
-        prices = sorted(prices, reverse=side == BID)
-        return [p for p in prices if limit is None or at_or_better(side, p, limit)]
-
-    def _would_take(self, account, side, limit):
-        return any(
-            self._available(account, side, price) > 0 or self._own(side, price, account)
-            for price in self._prices_to_take(side, limit)
-        )
-
-    def _own(self, side, price, account=None):
-        return [o for o in self.orders if (o.side, o.price) == (side, price) and account in (None, o.account)]
-
-    def _available(self, account, side, price):
-        """Displayed lots that neither a print nor this account has taken from the front."""
-        shown = self.displayed[side].get(price, 0)
-        return max(0, shown - max(self.used[side, price, account], self._printed(side, price)))
-
-    def _printed(self, side, price):
-        """Lots printed at a level since depth last spoke; everything once a worse price has printed."""
-        prints = [p for p in self.pending if p.side == side]
-        if any(better(side, price, p.price) for p in prints):
-            return EVERYTHING
-        return sum(p.lots for p in prints if p.price == price)
-
-    def _take(self, order_id, account, side, limit, size, budget, stp, at_ns):
-        leaves = size
-        for price in self._prices_to_take(side, limit):
-            if size == 0:
-                leaves = budget // price
-            if leaves == 0:
-                return 0, False
-            before = leaves
-            leaves, stopped = self._take_level(order_id, account, side, price, leaves, stp, at_ns)
-            budget -= (before - leaves) * price
-            if stopped or (leaves == 0 and size > 0):
-                return leaves, stopped
-        return leaves, False
-
-    def _take_level(self, order_id, account, side, price, leaves, stp, at_ns):
-        """One queue: others' lots ahead of the account's first order, that order, and so on, the rest."""
-        for resting in self._own(side, price, account):
-            ahead = self._untaken_ahead(resting)
-            leaves -= self._take_displayed(order_id, account, side, price, min(leaves, ahead), leaves, at_ns)
-            if leaves == 0:
-                return 0, False
-            if stp == STP_NONE:
-                leaves = self._self_trade(order_id, resting, leaves, at_ns)
-            if stp in (STP_CANCEL_MAKER, STP_CANCEL_BOTH):
-                self._cancelled(at_ns, resting.order_id, CancelReason.STP, price, resting.leaves)
-                self.orders.remove(resting)
-            if stp in (STP_CANCEL_TAKER, STP_CANCEL_BOTH):
-                return leaves, True
-        leaves -= self._take_displayed(order_id, account, side, price, leaves, leaves, at_ns)
-        return leaves, False
-
-    def _untaken_ahead(self, order):
-        """Others' whole lots ahead that the account has not used up; what printed is off `ahead` already."""
-        if order.ahead is None:
-            return EVERYTHING
-        used = self.used[order.side, order.price, order.account]
-        return math.floor(order.ahead) - max(0, used - self._printed(order.side, order.price))
-
-    def _take_displayed(self, order_id, account, side, price, wanted, leaves, at_ns):
-        free = self._available(account, side, price)
-        lots = min(wanted, free)
-        if lots <= 0:
-            return 0
-        shown = self.displayed[side][price]
-        self._use_up(side, price, account, shown - free + lots)
-        self._report(
-            at_ns, order_id, ReportKind.FILL, Evidence.TOOK_LEVEL, MakerTaker.TAKER, price, lots,
-            leaves - lots, evidence_price=price, evidence_lots=shown,
-        )  # fmt: skip
-        return lots
-
-    def _self_trade(self, order_id, resting, leaves, at_ns):
-        lots = min(leaves, resting.leaves)
-        resting.leaves -= lots
-        for own_id, other_id, role, left in (
-            (order_id, resting.order_id, MakerTaker.TAKER, leaves - lots),
-            (resting.order_id, order_id, MakerTaker.MAKER, resting.leaves),
-        ):
-            self._report(
-                at_ns, own_id, ReportKind.FILL, Evidence.SELF_TRADE, role, resting.price, lots, left,
-                counter_id=other_id,
-            )  # fmt: skip
-        if resting.leaves == 0:
-            self.orders.remove(resting)
-        return leaves - lots
+    # Coming to rest; taking is in naive_taking
 
     def _rest(self, order_id, account, side, price, leaves, at_ns):
         if self._unpublished(side, price):
             ahead = None
         else:
             ahead = Fraction(max(0, self.displayed[side].get(price, 0) - self._printed(side, price)))
-        self._own_level(side, price).left_window = ahead is None
+        level = self._own_level(side, price)
+        level.left_window = ahead is None
+        places = None if ahead is None else Places.at(ahead, level.guesses.stamp)
         self.orders.append(
             RestingOrder(
                 order_id,
@@ -195,6 +93,7 @@ class NaiveMatcher:
                 at_ns - self.clock_offset_ns,
                 ahead,
                 ahead_at_entry=ahead,
+                places=places or Places([], level.guesses.stamp),
             )
         )
         self._report(
@@ -252,10 +151,10 @@ class NaiveMatcher:
                 self._begin_message(event.exch_ns)
             self._change_level(event)
             if event.flags & Flag.LAST:
-                self._end_message()
+                self._end_message(event)
         elif event.kind == Kind.DEPTH_MARK:
             self._begin_message(event.exch_ns)
-            self._end_message()
+            self._end_message(event)
         elif event.kind == Kind.FEED_STATE:
             self.live = event.size_lots == FeedState.LIVE
         elif event.kind == Kind.TRADE and self.live:
@@ -301,7 +200,7 @@ class NaiveMatcher:
 
     def _fill_reached(self, order, event, spent, reason):
         """Nobody is ahead of an order that the print reached."""
-        before, order.ahead = order.ahead, Fraction(0)
+        before = self._stand_at(order, Fraction(0))
         lots = min(order.leaves, event.size_lots - spent[order.account])
         if lots > 0:
             spent[order.account] += lots
@@ -323,13 +222,21 @@ class NaiveMatcher:
             back = snap(order.last_cancelled_ahead * restored)
             order.last_cancelled_ahead -= back
             order.cancelled_ahead -= back
-            order.ahead += back
-            before = order.ahead
+            before = order.ahead + back
             left = event.size_lots - spent[order.account]
-            order.ahead = max(Fraction(0), before - left)
+            if self.queue_model == "places":
+                if late:
+                    due = order.places.late_print_reaches(left, float(back))
+                else:
+                    due = order.places.print_reaches(left, before_us)
+                order.ahead = order.places.mean
+            else:
+                order.ahead = max(Fraction(0), before - left)
+                due = math.floor(left - before + Fraction(1, 2))
             order.traded_ahead += before - order.ahead
-            lots = min(order.leaves, math.floor(left - before + Fraction(1, 2)))
+            lots = min(order.leaves, due, left)
             if not before_us and lots > 0:
+                order.places.filled += 0 if late else lots
                 spent[order.account] += lots
                 self._fill(order, lots, Evidence.PRINT_AT_PRICE, event, before)
 
@@ -345,21 +252,21 @@ class NaiveMatcher:
                 self.levels[p.side, p.price].included += p.lots
         self.pending = [p for p in self.pending if p.exch_ns > exch_ns]
 
-    def _end_message(self):
+    def _end_message(self, event):
         self.in_message = False
         for (side, price), level in self.levels.items():
             if level.included > 0:  # printed and refilled: what is published did not change
-                self._own_level_changed(side, price, level.known, 0)
+                self._own_level_changed(event, side, price, level.known, 0)
 
     def _change_level(self, event):
         side, price, lots = event.side, event.price_ticks, event.size_lots
         self._set_level(side, price, lots)
         if (side, price) in self.levels:
-            self._own_level_changed(side, price, lots, event.flags)
+            self._own_level_changed(event, side, price, lots, event.flags)
         if lots > 0:
             self._fill_by_quote(event, 1 - side)
 
-    def _own_level_changed(self, side, price, lots, flags):
+    def _own_level_changed(self, event, side, price, lots, flags):
         level = self.levels[side, price]
         printed, level.included = level.included, 0
         if flags & Flag.LEFT_WINDOW:
@@ -371,11 +278,15 @@ class NaiveMatcher:
         level.known = lots
         level.unexplained = 0 if came_back else max(0, expected - lots)
         self._refresh_used(side, price, printed, lots)
+        spent = defaultdict(int)
         for order in self._own(side, price):
             order.last_cancelled_ahead = Fraction(0)
             if self.depth_ns <= order.arrived_exch_ns:
-                order.ahead = Fraction(max(0, lots - self._printed(side, price)))
+                self._stand_at(order, Fraction(max(0, lots - self._printed(side, price))))
                 order.ahead_at_entry = order.ahead
+                continue
+            if self.queue_model == "places" and order.ahead is not None:
+                self._move_places(event, level, order, printed, expected, lots, came_back, spent)
                 continue
             if not came_back and order.ahead is not None:
                 if lots < expected:
@@ -383,6 +294,30 @@ class NaiveMatcher:
                 elif self.previous_depth_ns <= order.arrived_exch_ns:
                     self._joined_amid_additions(order, lots - expected)
             self._cap(order, lots)
+        level.guesses.update(printed, expected, lots, self.depth_ns)
+
+    def _move_places(self, event, level, order, printed, expected, lots, came_back, spent):
+        """Model `places`: where the order may stand now, and whether the message's prints had reached it."""
+        places, was = order.places, order.ahead
+        cancelled = 0 if came_back else max(0, expected - lots)
+        included = places.window - min(places.window, self._printed(order.side, order.price))
+        chance = chance_ahead(
+            level.guesses, places.joined_stamp, cancelled, self.depth_ns, self.publish_ns / 1e9
+        )
+        due = places.message(expected + printed, included, cancelled, lots == 0, chance)
+        order.ahead = places.mean
+        gone = was - order.ahead
+        order.cancelled_ahead += gone
+        if not came_back and lots > expected and self.previous_depth_ns <= order.arrived_exch_ns:
+            self._joined_amid_additions(order, lots - expected)
+        before_cap = order.ahead
+        self._cap(order, lots)
+        order.last_cancelled_ahead = gone + before_cap - order.ahead
+        take = min(order.leaves, due - spent[order.account])
+        if take > 0:
+            spent[order.account] += take
+            evidence = event._replace(price_ticks=order.price, size_lots=printed)
+            self._fill(order, take, Evidence.PRINT_REACHED, evidence, was)
 
     def _split_cancel(self, order, expected, cancelled):
         ahead, behind = order.ahead, max(Fraction(0), expected - order.ahead)
@@ -400,12 +335,22 @@ class NaiveMatcher:
     def _joined_amid_additions(self, order, added):
         interval = min(self.publish_ns, self.depth_ns - self.previous_depth_ns)
         before = order.arrived_exch_ns - (self.depth_ns - interval)
+        if self.queue_model == "places":
+            if before > 0:
+                order.places.some_joined_first(added, before / interval)
+                order.ahead = order.places.mean
+            return
         order.ahead = snap(order.ahead + added * Fraction(max(0, before), interval))
 
-    @staticmethod
-    def _cap(order, lots):
+    def _cap(self, order, lots):
         if order.ahead is None:
-            order.ahead = order.ahead_at_entry = Fraction(lots)
+            self._stand_at(order, Fraction(lots))
+            order.ahead_at_entry = Fraction(lots)
+        elif self.queue_model == "places":
+            before = order.ahead
+            order.places.cap(lots)
+            order.ahead = order.places.mean
+            order.cancelled_ahead += before - order.ahead
         elif order.ahead > lots:
             order.cancelled_ahead += order.ahead - lots
             order.ahead = Fraction(lots)
@@ -423,7 +368,7 @@ class NaiveMatcher:
             used = self.used[1 - side, price, order.account]
             lots = min(order.leaves, event.size_lots - used)
             if at_or_better(side, order.price, price) and lots > 0:
-                before, order.ahead = order.ahead, Fraction(0)
+                before = self._stand_at(order, Fraction(0))
                 self._use_up(1 - side, price, order.account, used + lots)
                 self._fill(order, lots, Evidence.OPPOSITE_QUOTE, event, before)
 
@@ -446,7 +391,7 @@ class NaiveMatcher:
         evidence = event._replace(price_ticks=quote, size_lots=lots)
         for order in self._best_first(side):
             if better(side, order.price, quote):
-                before, order.ahead = order.ahead, Fraction(0)
+                before = self._stand_at(order, Fraction(0))
                 self._fill(order, order.leaves, Evidence.MARKET_PASSED, evidence, before)
         self._fill_by_quote(evidence, side)
 
@@ -456,8 +401,12 @@ class NaiveMatcher:
         if level.left_window:
             return
         level.known = self.displayed[side].get(price, 0)
+        level.guesses.settle(level.known, self.depth_ns)
         for order in self._own(side, price):
             order.last_cancelled_ahead = Fraction(0)
+            if self.queue_model == "places" and order.ahead is not None:
+                order.places.message(0, order.places.window, 0, False, None)
+                order.ahead = order.places.mean
             self._cap(order, level.known)
         self._refresh_used(side, price, 0, level.known)
 
@@ -465,7 +414,17 @@ class NaiveMatcher:
 
     def _own_level(self, side, price):
         known = self.displayed[side].get(price, 0)
-        return self.levels.setdefault((side, price), OwnLevel(known))
+        if (side, price) not in self.levels:
+            level = self.levels[side, price] = OwnLevel(known, guesses=Guesses())
+            level.guesses.settle(known, self.depth_ns)
+        return self.levels[side, price]
+
+    @staticmethod
+    def _stand_at(order, lots):
+        """The order's place is known now; returns where it was thought to be."""
+        before, order.ahead = order.ahead, lots
+        order.places.stand_at(lots)
+        return before
 
     def _use_up(self, side, price, account, lots):
         self._own_level(side, price)

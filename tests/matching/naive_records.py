@@ -63,6 +63,7 @@ class RestingOrder:
     traded_ahead: Fraction = Fraction(0)
     cancelled_ahead: Fraction = Fraction(0)
     last_cancelled_ahead: Fraction = Fraction(0)
+    places: object = None
 
 
 @dataclass
@@ -73,6 +74,7 @@ class OwnLevel:
     included: int = 0
     unexplained: int = 0
     left_window: bool = False
+    guesses: object = None
 
 
 @dataclass

@@ -34,7 +34,7 @@ from paper_bitmart.matching.reports import REPORT_DTYPE, Evidence, ReportKind
 
 EXAMPLES = settings.default.max_examples
 CASES = 60 * EXAMPLES
-STABLE_MODELS = ("proportional", "conservative", "power", "log")
+STABLE_MODELS = ("places", "proportional", "conservative", "power", "log")
 AHEAD_TOLERANCE_LOTS = 2.0**-16
 
 chunks = st.lists(st.binary(min_size=STEP_BYTES, max_size=STEP_BYTES), max_size=60)
@@ -206,7 +206,7 @@ def test_orders_that_sweep_thousands_of_levels_agree_too():
     assert len(reports) > 5000
 
 
-@pytest.mark.parametrize("model", ["order_list", "log"])
+@pytest.mark.parametrize("model", ["places", "order_list", "log"])
 def test_interpreting_the_core_gives_the_compiled_reports(model):
     here = Path(__file__)
     run = subprocess.run(

@@ -6,6 +6,7 @@ print explains is a cancel, which the queue model splits; a rise stands behind u
 """
 
 from paper_bitmart.matching.core.book import is_unpublished, level_size, set_level
+from paper_bitmart.matching.core.cancels import weigh_guesses
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
 from paper_bitmart.matching.core.guessed_orders import (
@@ -13,19 +14,22 @@ from paper_bitmart.matching.core.guessed_orders import (
     eat_front,
     forget,
     join,
+    join_settled,
     leave,
     shrink_back,
     youngest_of_size,
 )
 from paper_bitmart.matching.core.own_orders import drop_own_level_if_idle, find_own_level, refresh_taken
-from paper_bitmart.matching.core.prints import pending_lots
-from paper_bitmart.matching.core.queue import ORDER_LIST, cancelled_ahead
+from paper_bitmart.matching.core.places import cap_places, message_moves, some_joined_first, stand_at
+from paper_bitmart.matching.core.prints import budget_left, pending_lots
+from paper_bitmart.matching.core.queue import ORDER_LIST, PLACES_MODEL, cancelled_ahead
 from paper_bitmart.matching.core.state import (
     LAST_DEPTH_NS,
     N_PENDING,
     N_TOUCHED,
     NO_KEY,
     PREV_DEPTH_NS,
+    PRINT_STAMP,
     PUBLISH_NS,
     QUEUE_MODEL,
     UNKNOWN_AHEAD,
@@ -36,6 +40,7 @@ from paper_bitmart.matching.reports import Evidence
 
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
 MARKET_PASSED = int(Evidence.MARKET_PASSED)
+PRINT_REACHED = int(Evidence.PRINT_REACHED)
 LEFT_WINDOW, ENTERED_WINDOW = 2, 4
 
 
@@ -75,14 +80,14 @@ def touch(st, own_level):
 
 
 @inlined
-def end_message(st):
+def end_message(st, event):
     """Levels with included prints but no published change were refilled; then forget what was touched."""
     for i in range(st.scalars[N_TOUCHED]):
         own_level = st.touched[i]
         level = st.own_levels[own_level]
         level["touched"] = 0
         if level["included_lots"] > 0:
-            own_level_changed(st, own_level, level["known_lots"], 0)
+            own_level_changed(st, event, own_level, level["known_lots"], 0)
         drop_own_level_if_idle(st, own_level)
     st.scalars[N_TOUCHED] = 0
 
@@ -95,7 +100,7 @@ def apply_level(st, event):
     own_level = find_own_level(st, side, price)
     if own_level >= 0:
         touch(st, own_level)
-        own_level_changed(st, own_level, lots, event["flags"])
+        own_level_changed(st, event, own_level, lots, event["flags"])
     if lots > 0:
         other = 1 - side
         n = st.n_own[other]
@@ -104,7 +109,7 @@ def apply_level(st, event):
 
 
 @inlined
-def own_level_changed(st, own_level, lots, flags):
+def own_level_changed(st, event, own_level, lots, flags):
     """Re-estimate the queues at an own level whose published size is now `lots`."""
     level = st.own_levels[own_level]
     printed = level["included_lots"]
@@ -119,6 +124,10 @@ def own_level_changed(st, own_level, lots, flags):
     level["known_lots"] = lots
     level["unexplained_lots"] = 0 if came_back else max(0, expected - lots)
     refresh_taken(st, own_level, printed, lots)
+    if st.scalars[QUEUE_MODEL] == PLACES_MODEL:
+        move_places(st, event, own_level, printed, expected, lots, came_back)
+        update_guesses(st, level, printed, expected, lots)
+        return
     slot = level["head"]
     while slot >= 0:
         order = st.orders[slot]
@@ -133,8 +142,59 @@ def own_level_changed(st, own_level, lots, flags):
                     joined_amid_additions(st, slot, lots - expected)
             cap_ahead(st, slot, lots)
         slot = order["next"]
-    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+    if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
         update_guesses(st, level, printed, expected, lots)
+
+
+@compiled
+def move_places(st, event, own_level, printed, expected, lots, came_back):
+    """Model `places`: what a message says of the places of a level's orders, and whom its prints reached.
+
+    event: the message's level, or what ended it; the evidence of a fill.
+    """
+    level = st.own_levels[own_level]
+    pending = pending_lots(st, level["side"], level["key"])
+    cancelled = 0 if came_back else max(0, expected - lots)
+    st.scalars[PRINT_STAMP] += 1  # the level's prints are spent once per account, like one print
+    slot = level["head"]
+    while slot >= 0:
+        order = st.orders[slot]
+        after = order["next"]
+        order["last_cancelled_ahead"] = 0.0
+        if st.scalars[LAST_DEPTH_NS] <= order["arrived_exch_ns"]:
+            settle_on_arrival_book(st, slot, lots)
+        elif order["ahead"] >= UNKNOWN_AHEAD:
+            cap_ahead(st, slot, lots)
+        else:
+            was = order["ahead"]
+            included = order["window_lots"] - min(order["window_lots"], pending)
+            if cancelled > 0:
+                weigh_guesses(st, level, cancelled, order["joined_stamp"])
+            due = message_moves(st, slot, expected + printed, included, cancelled, lots == 0)
+            gone = was - order["ahead"]
+            order["cancelled_ahead"] += gone
+            if not came_back and lots > expected and st.scalars[PREV_DEPTH_NS] <= order["arrived_exch_ns"]:
+                joined_amid_additions(st, slot, lots - expected)
+            before_cap = order["ahead"]
+            cap_ahead(st, slot, lots)
+            order["last_cancelled_ahead"] = gone + before_cap - order["ahead"]
+            take = min(order["leaves"], budget_left(st, order["account"], due))
+            if take > 0:
+                st.account_spent[order["account"]] += take
+                fill_by_message(st, event, slot, take, printed, was)
+        slot = after
+
+
+@inlined
+def fill_by_message(st, event, slot, lots, printed, ahead_before):
+    """The message shows that its prints, `printed` at this price, had reached the order."""
+    evidence = st.scratch_event[0]
+    evidence["recv_ns"] = event["recv_ns"]
+    evidence["exch_ns"] = event["exch_ns"]
+    evidence["seq"] = event["seq"]
+    evidence["price_ticks"] = st.orders[slot]["price"]
+    evidence["size_lots"] = printed
+    fill_resting(st, slot, lots, PRINT_REACHED, evidence, ahead_before)
 
 
 @inlined
@@ -182,7 +242,9 @@ def joined_amid_additions(st, slot, added):
     order = st.orders[slot]
     interval = min(st.scalars[PUBLISH_NS], st.scalars[LAST_DEPTH_NS] - st.scalars[PREV_DEPTH_NS])
     before = order["arrived_exch_ns"] - (st.scalars[LAST_DEPTH_NS] - interval)
-    if before > 0:
+    if before > 0 and st.scalars[QUEUE_MODEL] == PLACES_MODEL:
+        some_joined_first(st, slot, added, before / interval)
+    elif before > 0:
         order["ahead"] = snap(order["ahead"] + added * (before / interval))
 
 
@@ -193,18 +255,25 @@ def settle_on_arrival_book(st, slot, lots):
     key = key_of(order["side"], order["price"])
     order["ahead"] = float(max(0, lots - pending_lots(st, order["side"], key)))
     order["ahead_at_entry"] = order["ahead"]
+    stand_at(st, slot, order["ahead"])
 
 
 @inlined
 def cap_ahead(st, slot, lots):
     """Queue ahead never exceeds the displayed size."""
     order = st.orders[slot]
+    if st.scalars[QUEUE_MODEL] == PLACES_MODEL and order["ahead"] < UNKNOWN_AHEAD:
+        was = order["ahead"]
+        cap_places(st, slot, lots)
+        order["cancelled_ahead"] += was - order["ahead"]
+        return
     if order["ahead"] > lots:
         if order["ahead"] >= UNKNOWN_AHEAD:
             order["ahead_at_entry"] = float(lots)
         else:
             order["cancelled_ahead"] += order["ahead"] - lots
         order["ahead"] = float(lots)
+        stand_at(st, slot, order["ahead"])
 
 
 @compiled
@@ -224,12 +293,15 @@ def end_snapshot(st, event):
             level["left_window"] = 1 if unpublished else 0
             if not unpublished:
                 level["known_lots"] = lots
-                if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+                if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
                     forget(st, level)
-                    join(st, level, lots)
+                    join_settled(st, level, lots)
                 slot = level["head"]
                 while slot >= 0:
-                    st.orders[slot]["last_cancelled_ahead"] = 0.0
+                    order = st.orders[slot]
+                    order["last_cancelled_ahead"] = 0.0
+                    if st.scalars[QUEUE_MODEL] == PLACES_MODEL and order["ahead"] < UNKNOWN_AHEAD:
+                        message_moves(st, slot, 0, order["window_lots"], 0, False)
                     cap_ahead(st, slot, lots)
                     slot = st.orders[slot]["next"]
                 refresh_taken(st, own_level, 0, lots)
@@ -261,6 +333,7 @@ def fill_passed_orders(st, event, side):
             after = order["next"]
             ahead = order["ahead"]
             order["ahead"] = 0.0
+            stand_at(st, slot, 0.0)
             fill_resting(st, slot, order["leaves"], MARKET_PASSED, evidence, ahead)
             slot = after
         j -= 1

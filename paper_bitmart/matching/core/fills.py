@@ -2,6 +2,7 @@
 
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.own_orders import find_own_level, remove_order, taken_by, use_up
+from paper_bitmart.matching.core.places import stand_at
 from paper_bitmart.matching.core.state import N_REPORTS
 
 
@@ -68,6 +69,7 @@ def fill_by_quote(st, event, side, key, lots, reason):
             if take > 0:
                 ahead = order["ahead"]
                 order["ahead"] = 0.0
+                stand_at(st, slot, 0.0)
                 use_up(st, 1 - side, price, account, used + take)
                 fill_resting(st, slot, take, reason, event, ahead)
             slot = after

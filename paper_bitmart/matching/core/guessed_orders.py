@@ -6,7 +6,7 @@ orders are cancelled most. The guesses of a level always add up to its displayed
 """
 
 from paper_bitmart.matching.core.compiled import inlined
-from paper_bitmart.matching.core.state import FREE_GUESS, N_GUESSES
+from paper_bitmart.matching.core.state import FREE_GUESS, LAST_DEPTH_NS, N_GUESSES
 
 GUESSES_PER_LEVEL_MAX = 256
 
@@ -24,6 +24,7 @@ def join(st, level, lots):
     st.scalars[FREE_GUESS] = guess["next"]
     st.scalars[N_GUESSES] += 1
     guess["lots"] = lots
+    guess["born_ns"] = st.scalars[LAST_DEPTH_NS]
     guess["stamp"] = level["next_stamp"]
     level["next_stamp"] += 1
     level["n_guesses"] += 1
@@ -34,6 +35,14 @@ def join(st, level, lots):
     else:
         level["oldest"] = slot
     level["newest"] = slot
+
+
+@inlined
+def join_settled(st, level, lots):
+    """All that stands at a level after a gap: nobody knows its orders, or who of them is ahead."""
+    if lots > 0:
+        join(st, level, lots)
+        st.guesses[level["newest"]]["stamp"] = 0
 
 
 @inlined

@@ -83,7 +83,7 @@ def apply_event(st, event):
         apply_best(st, event)
     elif kind == DEPTH_MARK:
         begin_message(st, event["exch_ns"])
-        close_message(st)
+        close_message(st, event)
     elif kind == SNAPSHOT_BEGIN:
         clear_book(st)
         st.scalars[IN_SNAPSHOT] = 1
@@ -109,7 +109,7 @@ def apply_level_event(st, event):
         st.scalars[IN_MESSAGE] = 1
     apply_level(st, event)
     if event["flags"] & LAST:
-        close_message(st)
+        close_message(st, event)
 
 
 @inlined
@@ -123,10 +123,10 @@ def note_clock(st, event):
 
 
 @inlined
-def close_message(st):
+def close_message(st, event):
     """The book is whole again."""
     st.scalars[IN_MESSAGE] = 0
-    end_message(st)
+    end_message(st, event)
     recenter_if_roomy(st)
 
 

@@ -3,6 +3,7 @@
 from paper_bitmart.matching.core.book import level_size, lower_bound
 from paper_bitmart.matching.core.compiled import compiled, entry_point, inlined
 from paper_bitmart.matching.core.guessed_orders import forget, join
+from paper_bitmart.matching.core.places import stand_at
 from paper_bitmart.matching.core.queue import ORDER_LIST
 from paper_bitmart.matching.core.state import (
     BASE_TICK,
@@ -57,8 +58,9 @@ def ensure_own_level(st, side, price):
     level["oldest"] = level["newest"] = -1
     level["n_guesses"] = 0
     level["next_stamp"] = 0
-    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
+    if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
         join(st, level, level["known_lots"])
+        level["next_stamp"] = 1
     keys[j] = key
     slots[j] = slot
     st.n_own[side] = n + 1
@@ -105,6 +107,7 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
     order["arrived_exch_ns"] = exch_ns
     order["ahead"] = ahead
     order["ahead_at_entry"] = ahead
+    stand_at(st, slot, ahead)
     order["joined_stamp"] = level["next_stamp"]
     order["traded_ahead"] = 0.0
     order["cancelled_ahead"] = 0.0

@@ -8,10 +8,13 @@ import math
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_resting
 from paper_bitmart.matching.core.own_orders import find_own_level, taken_by
+from paper_bitmart.matching.core.places import late_print_reaches, print_reaches, stand_at
+from paper_bitmart.matching.core.queue import PLACES_MODEL
 from paper_bitmart.matching.core.state import (
     LAST_DEPTH_NS,
     N_PENDING,
     PRINT_STAMP,
+    QUEUE_MODEL,
     UNKNOWN_AHEAD,
     key_of,
     snap,
@@ -114,6 +117,7 @@ def fill_from_budget(st, slot, event, reason):
     account = order["account"]
     ahead = order["ahead"]
     order["ahead"] = 0.0
+    stand_at(st, slot, 0.0)
     take = min(order["leaves"], budget_left(st, account, event["size_lots"]))
     if take > 0:
         st.account_spent[account] += take
@@ -148,32 +152,46 @@ def print_at(st, event, own_level):
     while slot >= 0:
         order = st.orders[slot]
         after = order["next"]
+        back = 0.0
         skip = late and happened_before(event, order)
         if restored > 0.0 and not skip:
             # The drop was taken for a cancel; now we know that it traded, from the front.
             back = snap(order["last_cancelled_ahead"] * restored)
             order["last_cancelled_ahead"] -= back
             order["cancelled_ahead"] -= back
-            order["ahead"] += back
+            if st.scalars[QUEUE_MODEL] != PLACES_MODEL:
+                order["ahead"] += back
         if not skip:
-            eat(st, event, slot)
+            eat(st, event, slot, back)
         slot = after
 
 
 @inlined
-def eat(st, event, slot):
-    """One order's part of a print at its price."""
+def eat(st, event, slot, back):
+    """One order's part of a print at its price; `back`: lots of it that were taken for cancels ahead."""
     order = st.orders[slot]
     account = order["account"]
     ahead = order["ahead"]
     if ahead >= UNKNOWN_AHEAD:
         return
     left = budget_left(st, account, event["size_lots"])
-    order["ahead"] = max(0.0, ahead - left)
-    order["traded_ahead"] += ahead - order["ahead"]
-    if happened_before(event, order):
+    is_early = happened_before(event, order)
+    if st.scalars[QUEUE_MODEL] == PLACES_MODEL:
+        if event["exch_ns"] < st.scalars[LAST_DEPTH_NS]:
+            ahead += back
+            due = late_print_reaches(st, slot, left, back)
+        else:
+            due = print_reaches(st, slot, left, is_early)
+        order["traded_ahead"] += ahead - order["ahead"]
+    else:
+        order["ahead"] = max(0.0, ahead - left)
+        order["traded_ahead"] += ahead - order["ahead"]
+        due = math.floor(left - ahead + 0.5)
+    if is_early:
         return
-    take = min(order["leaves"], math.floor(left - ahead + 0.5))
+    take = min(order["leaves"], min(due, left))
     if take > 0:
+        if event["exch_ns"] >= st.scalars[LAST_DEPTH_NS]:
+            order["window_filled"] += take
         st.account_spent[account] += take
         fill_resting(st, slot, take, PRINT_AT_PRICE, event, ahead)

@@ -10,7 +10,7 @@ import math
 from paper_bitmart.matching.core.compiled import inlined
 from paper_bitmart.matching.core.state import snap
 
-CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST = 0, 1, 2, 3, 4, 5
+CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST, PLACES_MODEL = 0, 1, 2, 3, 4, 5, 6
 
 
 @inlined

@@ -46,6 +46,8 @@ FREE_GUESS = 19
 N_GUESSES = 20
 PUBLISH_NS = 21  # least time between two depth messages: how long changes may wait to be published
 N_SCALARS = 24
+PLACES_MAX = 12
+"""Places in the queue that an order may have, at most (places.py)."""
 
 ORDER_DTYPE = np.dtype(
     [
@@ -60,15 +62,21 @@ ORDER_DTYPE = np.dtype(
         ("cancelled_ahead", np.float64),
         ("last_cancelled_ahead", np.float64),
         ("joined_stamp", np.int64),
+        ("window_lots", np.int64),
+        ("window_early_lots", np.int64),
+        ("window_filled", np.int64),
         ("account", np.int32),
         ("next", np.int32),
         ("prev", np.int32),
         ("own_level", np.int32),
+        ("n_places", np.int32),
         ("side", np.int8),
         ("active", np.int8),
     ],
     align=True,
 )
+"""A resting order. Of the prints at its price that no message includes yet: window_lots, of which
+window_early_lots happened before it arrived, and window_filled what they filled of it (model `places`)."""
 OWN_LEVEL_DTYPE = np.dtype(
     [
         ("key", np.int64),
@@ -93,9 +101,19 @@ OWN_LEVEL_DTYPE = np.dtype(
 known_lots: displayed size as last published. included_lots: prints that the depth message being applied
 includes. unexplained_lots: drop of the last message that no print explained (yet)."""
 GUESS_DTYPE = np.dtype(
-    [("lots", np.int64), ("stamp", np.int64), ("next", np.int32), ("prev", np.int32)], align=True
+    [
+        ("lots", np.int64),
+        ("stamp", np.int64),
+        ("born_ns", np.int64),
+        ("next", np.int32),
+        ("prev", np.int32),
+    ],
+    align=True,
 )
-"""A guessed order of somebody else at an own level, in queue order (`next` is younger, stamps rise)."""
+"""A guessed order of somebody else at an own level, in queue order (`next` is younger, stamps rise).
+
+Stamp 0: what stood there when the level was first looked at. born_ns: venue time of the message that showed
+it."""
 TAKEN_DTYPE = np.dtype([("lots", np.int64), ("account", np.int32), ("next", np.int32)], align=True)
 """Displayed lots of one own level that one account has used up."""
 PENDING_DTYPE = np.dtype(
@@ -110,6 +128,7 @@ class State(NamedTuple):
     sizes (2, W) int64, occupied (2, W / 64) int32, own_here (2, W) uint8: the tick-indexed window.
     far_keys, far_sizes (2, F), n_far (2,): levels outside the window, keys ascending (best last).
     best (2,): best key of each side, window and far together.
+    place_lots, place_weight (PLACES_MAX, O): the places that each order slot may have (places.py).
     own_keys (2, L), own_slots (2, L), n_own (2,): prices with own interest, keys ascending (best last).
     """
 
@@ -137,6 +156,10 @@ class State(NamedTuple):
     scratch_event: np.ndarray
     scratch_keys: np.ndarray
     scratch_sizes: np.ndarray
+    scratch_places: np.ndarray
+    scratch_hazards: np.ndarray
+    place_lots: np.ndarray
+    place_weight: np.ndarray
 
 
 def new_state(*, window_ticks: int, published_levels: int, queue_model: int, params: np.ndarray) -> State:
@@ -176,6 +199,10 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
         scratch_event=np.zeros(1, EVENT_DTYPE),
         scratch_keys=np.zeros(64, np.int64),
         scratch_sizes=np.zeros(64, np.int64),
+        scratch_places=np.zeros((2, 2 * PLACES_MAX + 2), np.float64),
+        scratch_hazards=np.zeros(6, np.float64),
+        place_lots=np.zeros((PLACES_MAX, 0), np.float64),
+        place_weight=np.zeros((PLACES_MAX, 0), np.float64),
     )
     for name in POOLS:
         state = grow_pool(state, name, 16)
@@ -200,6 +227,8 @@ def grow_pool(state: State, name: str, size: int) -> State:
     new[link][len(old) :] = np.arange(len(old) + 1, size + 1)
     new[link][size - 1] = state.scalars[head]
     state.scalars[head] = len(old)
+    if name == "orders":
+        state = grow_rows(state, size, "place_lots", "place_weight")
     return state._replace(**{name: new})
 
 
