@@ -4,7 +4,7 @@ Stands for: a market maker's small resting orders on a share with short queues a
 long ones, seen through BitMart's 100 ms feed, the same feed with jitter, and a feed of every change.
 Left out: impact, hidden demand, latency (zero here), the 100 ms phase of the real venue.
 
-    python benchmarks/fidelity.py SETS_DIR [--models order_list,log] [--feeds 100ms,rt,jitter]
+    python benchmarks/fidelity.py SETS_DIR [--models places,order_list] [--feeds 100ms,rt,jitter]
 
 SETS_DIR holds `score.py` and set folders with capture_<feed>.jsonl.gz, symbols.json, orders.jsonl and the
 truth that only the scorer reads. Every run is `paper-bitmart replay` in its own process. Prints Markdown.

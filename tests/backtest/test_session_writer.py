@@ -61,7 +61,7 @@ def test_facts_name_source_rules_settings_queue_model_and_latency(tmp_path):
     ScriptedSession(tmp_path, latency=LatencyProfile.constant(entry_ns=5 * MS)).close()
     reader = SessionReader(tmp_path)
     facts = reader.facts
-    assert (facts.source, facts.fees, facts.matchers.queue_model) == ("script", (2500, 2500), "order_list")
+    assert (facts.source, facts.fees, facts.matchers.queue_model) == ("script", (2500, 2500), "places")
     assert facts.latency["entry"] == "Constant(delay_ns=5000000)"
     assert reader.rules == ScriptedSession(tmp_path / "other").wheel.venue.rules
 

@@ -108,7 +108,7 @@ async def test_trades_ticker_status_and_config_answer(paper):
         "BTC-USDT", "100.00", "99.99", "100.02", "100.00", "100.00", "2.5", "BTC",
     ]  # fmt: skip
     assert "BTC-USDT: live, 0 open orders" in status
-    assert "queue model    order_list" in config
+    assert "queue model    places" in config
     assert "maker 0.25 %, taker 0.25 %" in config
 
 

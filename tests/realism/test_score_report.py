@@ -83,7 +83,7 @@ def test_the_page_is_one_file_that_loads_nothing(scored, tmp_path):
     pytest.importorskip("plotly")
     write_score_report(scored, tmp_path / "r.html")
     page = (tmp_path / "r.html").read_text()
-    assert "<title>Realism: capture.jsonl, order_list, against truth.jsonl</title>" in page
+    assert "<title>Realism: capture.jsonl, places, against truth.jsonl</title>" in page
     assert not re.search(r"<(script|link|img)[^>]*\b(src|href)=", page)
     assert page.count("Plotly.newPlot(") == 1
     assert "<td>contested: yes</td>" in page
