@@ -39,9 +39,8 @@ def main() -> None:
         figures = interleave(sides, options.rounds)
     middle = medians(figures)
     cheapest = min(middle, key=lambda name: middle[name])
-    rows = [
-        (name, f"{middle[name]:.2f}", f"{median_ratio(figures[name], figures[cheapest]):.2f}") for name in sides
-    ]
+    ratios = {name: median_ratio(figures[name], figures[cheapest]) for name in sides}
+    rows = [(name, f"{middle[name]:.2f}", f"{ratios[name]:.2f}") for name in sides]
     print_table(f"Playing {options.folder.name}", ("queue model", "seconds", "ratio to the cheapest"), rows)
 
 
