@@ -1,7 +1,9 @@
-"""Binance raw recordings: `<receive_ns> <json>` lines of one symbol with a REST book among them.
+"""Binance raw recordings: `<receive_ns> <json>` lines with REST books of the symbol among them.
 
-Depth diffs follow each other by their update ids (spot: first id = last + 1; futures: `pu` = last). What
-came before the REST book is dropped, what a gap broke waits for the next REST book.
+A line is a frame of the websocket, a REST book, or what `record` made of one, `{"rest":PATH,"body":BOOK}`.
+Frames and books of other symbols are passed over. Depth diffs follow each other by their update ids (spot:
+first id = last + 1; futures: `pu` = last). What came before the REST book is dropped, what a gap or a lost
+connection broke waits for the next REST book; a book that is older than the diffs is dropped.
 Source: Binance, "How to manage a local order book correctly".
 """
 
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
@@ -23,6 +26,7 @@ from paper_bitmart.backtest.foreign import (
 )
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.events import FeedState, Kind
+from paper_bitmart.feed.pushes import DISCONNECTED
 
 NS_PER_MS = 10**6
 HELD_MAX = 100_000
@@ -31,7 +35,7 @@ HELD_MAX = 100_000
 
 @dataclass(slots=True)
 class BinanceReport:
-    """What a recording held: `ignored` messages are of streams that are not converted."""
+    """What a recording held: `ignored` lines are of streams that are not converted, or no frames."""
 
     lines: int = 0
     depth: int = 0
@@ -39,12 +43,17 @@ class BinanceReport:
     snapshots: int = 0
     old_depth: int = 0
     gaps: int = 0
+    old_snapshots: int = 0
+    disconnects: int = 0
+    others: int = 0
     ignored: int = 0
 
     def lines_for_people(self) -> list[str]:
         return [
-            f"{self.lines:,} lines: {self.snapshots:,} books, {self.depth:,} diffs ({self.old_depth:,} older "
-            f"than the book, {self.gaps:,} gaps), {self.trades:,} trades, {self.ignored:,} others ignored"
+            f"{self.lines:,} lines: {self.snapshots:,} books ({self.old_snapshots:,} more were older than "
+            f"the diffs), {self.depth:,} diffs ({self.old_depth:,} more were older than the book, "
+            f"{self.gaps:,} gaps, {self.disconnects:,} lost connections), {self.trades:,} trades, "
+            f"{self.others:,} lines of other symbols, {self.ignored:,} of other kinds"
         ]
 
 
@@ -59,6 +68,7 @@ class BinanceRecording:
         self.path = Path(path)
         self.report = BinanceReport()
         self._units = Units(rules)
+        self._name = rules.base + rules.quote
         self._out = MessageBuffer()
         self._last_id = -1
         self._is_first = True
@@ -89,14 +99,20 @@ class BinanceRecording:
         if not self.report.lines:
             self._out.feed_state(recv_ns, 0, FeedState.SYNCING)
         self.report.lines += 1
-        data = message.get("data", message)
         try:
-            self._take(recv_ns, data)
+            self._take(recv_ns, message)
         except KeyError as error:
             raise ForeignDataError(self.path, self._line, str(error.args[0]), "is missing") from error
 
-    def _take(self, recv_ns: int, data: dict[str, Any]) -> None:
-        if "lastUpdateId" in data and "bids" in data:
+    def _take(self, recv_ns: int, message: dict[str, Any]) -> None:
+        data = message["body"] if "rest" in message else message.get("data", message)
+        if message.get("event") == DISCONNECTED:
+            self._disconnected(recv_ns)
+        elif not isinstance(data, dict):
+            self.report.ignored += 1
+        elif self._is_of_another(message, data):
+            self.report.others += 1
+        elif "lastUpdateId" in data and "bids" in data:
             self._snapshot(recv_ns, data)
         elif data.get("e") == "depthUpdate":
             self._diff(recv_ns, data)
@@ -105,13 +121,37 @@ class BinanceRecording:
         else:
             self.report.ignored += 1
 
+    def _is_of_another(self, message: dict[str, Any], data: dict[str, Any]) -> bool:
+        """As far as a line tells its symbol: by the frame, its stream, or the path of a REST book."""
+        if "s" in data:
+            return bool(data["s"] != self._name)
+        if "stream" in message:
+            return str(message["stream"]).partition("@")[0].upper() != self._name
+        if "rest" in message:
+            return parse_qs(urlsplit(str(message["rest"])).query).get("symbol", [self._name]) != [self._name]
+        return False
+
+    def _disconnected(self, recv_ns: int) -> None:
+        """The recorder lost its connection: nobody knows what was missed."""
+        self.report.disconnects += 1
+        if self._last_id >= 0:
+            self._out.feed_state(recv_ns, self._depth_ns, FeedState.SYNCING)
+        self._last_id, self._held = -1, []
+
     def _snapshot(self, recv_ns: int, data: dict[str, Any]) -> None:
+        if int(data["lastUpdateId"]) <= self._last_id:
+            # A check of the recorder, or a slow answer: the diffs know better.
+            self.report.old_snapshots += 1
+            return
         self.report.snapshots += 1
         self._last_id, self._is_first = int(data["lastUpdateId"]), True
         held, self._held = self._held, []
-        # A spot book carries no time: that of the newest diff that it includes comes nearest.
+        # A spot book carries no time: that of the newest diff that it includes comes nearest, then that of
+        # the next diff after it.
         included = [diff["E"] for _, diff in held if diff["u"] <= self._last_id]
-        exch_ns = max(included, default=0) * NS_PER_MS or self._depth_ns or recv_ns
+        later = [diff["E"] for _, diff in held]
+        exch_ms = max(included, default=0) or min(later, default=0)
+        exch_ns = exch_ms * NS_PER_MS or self._depth_ns or recv_ns
         levels = [*self._levels(0, data["bids"], "bids"), *self._levels(1, data["asks"], "asks")]
         self._out.snapshot(recv_ns, exch_ns, levels)
         for _, diff in held:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from paper_bitmart.feed.capture import CaptureReader
 from paper_bitmart.feed.convert import CaptureConverter, CaptureReport
 from paper_bitmart.feed.event_file import load_events
 
+REMARK = "paper/"
+"""Begins the names of the events that our own recorder writes among the venue's."""
 LINES_AT_ONCE = 4_096
 """Of a capture: some 100,000 events, so that memory does not grow with its length."""
 
@@ -72,7 +75,7 @@ def form_of(path: Path) -> Form:
         if "data.npy" in names:
             return Form.HFTBACKTEST
         raise ForeignDataError(path, 0, "", f"an archive of unknown content: {', '.join(names)[:100]}")
-    return _form_of_text(path, next((text for _, text in text_lines(path)), ""))
+    return _form_of_text(path)
 
 
 def convert(
@@ -191,17 +194,33 @@ def _rules_of(path: Path, rules: Mapping[str, SymbolRules], symbol: str | None) 
     return rules[symbol]
 
 
-def _form_of_text(path: Path, first: str) -> Form:
+def _form_of_text(path: Path) -> Form:
+    """By the first line that is no remark of our own recorder."""
+    first, has_remarks = "", False
+    for _, first in text_lines(path):
+        if not _is_remark(first):
+            break
+        has_remarks = True
     if first.startswith("exchange,symbol"):
         return Form.TARDIS if "is_snapshot" in first else Form.TARDIS_TRADES
-    stamp, _, body = first.partition(" ")
+    message = _message(first)
+    # {"result":null,"id":1} is Binance's answer to a subscription.
+    if message.keys() & {"stream", "lastUpdateId", "e", "rest"} or message.keys() == {"result", "id"}:
+        return Form.BINANCE
+    if has_remarks or message.keys() & {"table", "event"}:
+        return Form.CAPTURE
+    raise ForeignDataError(path, 1, "", f"market data of no known form ({', '.join(Form)})")
+
+
+def _is_remark(line: str) -> bool:
+    return str(_message(line).get("event", "")).startswith(REMARK)
+
+
+def _message(line: str) -> dict[str, Any]:
+    """The JSON object of a line `<receive_ns> <json>`; empty if it is none."""
+    stamp, _, body = line.partition(" ")
     try:
         message = json.loads(body) if stamp.isdigit() else None
     except json.JSONDecodeError:
-        message = None
-    if isinstance(message, dict):
-        if "table" in message or "event" in message:
-            return Form.CAPTURE
-        if message.keys() & {"stream", "lastUpdateId", "e"}:
-            return Form.BINANCE
-    raise ForeignDataError(path, 1, "", f"market data of no known form ({', '.join(Form)})")
+        return {}
+    return message if isinstance(message, dict) else {}

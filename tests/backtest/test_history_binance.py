@@ -6,6 +6,7 @@ import pytest
 from paper_bitmart.backtest.foreign import ForeignDataError
 from paper_bitmart.backtest.history_binance import BinanceRecording
 from paper_bitmart.backtest.history_check import check_events
+from paper_bitmart.backtest.history_convert import Form, form_of
 from paper_bitmart.bitmart.rules import load_rules
 from paper_bitmart.feed.events import FeedState, Kind
 from tests.small_market import DEMO_RULES
@@ -34,6 +35,45 @@ def read(folder, *messages):
     recording = BinanceRecording(path, RULES)
     chunks = list(recording.chunks())
     return np.concatenate(chunks), recording.report
+
+
+def test_books_of_a_check_are_dropped_unless_they_are_ahead(tmp_path):
+    events, report = read(
+        tmp_path,
+        book(7),
+        diff(8, 9, [["100.01", "3"]]),
+        book(8, bids=[["100.01", "7"]]),
+        diff(10, 10, [["100.01", "4"]]),
+        book(12, bids=[["100.01", "8"]], asks=[["100.03", "1"]]),
+        diff(11, 12, [["100.01", "5"]]),
+        diff(13, 13, [["100.01", "6"]]),
+    )
+    bids = [row for row in told(events, Kind.LEVEL) if row[1] == 0]
+    assert [(at, lots // 100_000) for at, _, _, lots in bids] == [(1, 2), (2, 3), (4, 4), (5, 8), (7, 6)]
+    assert (report.snapshots, report.old_snapshots, report.old_depth, report.gaps) == (2, 1, 1, 0)
+
+
+def test_other_symbols_of_a_recording_are_passed_over_and_a_lost_connection_loses_the_book(tmp_path):
+    other = diff(8, 9, [["2000", "1"]])
+    other["stream"], other["data"]["s"] = "ethusdt@depth@100ms", "ETHUSDT"
+    print_of_other = trade("2000", "1", True) | {"stream": "ethusdt@trade"}
+
+    def rest(symbol, last):
+        return {"rest": f"/api/v3/depth?symbol={symbol}&limit=5000", "body": book(last)}
+
+    events, report = read(
+        tmp_path,
+        {"event": "paper/recording", "source": "binance"}, {"result": None, "id": 1},
+        rest("ETHUSDT", 3), rest("BTCUSDT", 7), other, print_of_other,
+        diff(8, 8, [["100.00", "1"]], at_ms=7), trade("100.01", "1", True, at_ms=8),
+        {"event": "paper/disconnected"}, diff(9, 9, [["100.00", "2"]], at_ms=10),
+        rest("BTCUSDT", 9), diff(10, 10, [["100.00", "3"]], at_ms=12),
+    )  # fmt: skip
+    assert form_of(tmp_path / "raw.jsonl") is Form.BINANCE
+    assert (report.others, report.disconnects, report.snapshots, report.trades) == (3, 1, 2, 1)
+    states = [(at, FeedState(lots).name) for at, _, _, lots in told(events, Kind.FEED_STATE)]
+    assert states == [(1, "SYNCING"), (4, "LIVE"), (9, "SYNCING"), (11, "LIVE")]
+    assert check_events([events], "x").counts == {"not live": 1}
 
 
 def told(events, *kinds):
