@@ -14,7 +14,7 @@ import typer
 
 from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_backtest import backtest, convert
-from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
+from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed, RestUrl, WsUrl
 from paper_bitmart.cli_realism import calibrate, score
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
@@ -60,12 +60,6 @@ Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market sec
 Pairs = Annotated[
     str | None,
     typer.Option("--pairs", metavar="BTC-USDT,ETH-USDT", help="Default: all of a recording; live these two."),
-]
-RestUrl = Annotated[
-    str | None, typer.Option("--rest-url", metavar="URL", help="Of the live venue, in place of its own.")
-]
-WsUrl = Annotated[
-    str | None, typer.Option("--ws-url", metavar="URL", help="Of the live venue; goes with --rest-url.")
 ]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the session; see docs/sessions.md.")

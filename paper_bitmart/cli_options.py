@@ -19,3 +19,9 @@ LatencyLoad = Annotated[
     ),
 ]
 LatencySeed = Annotated[int, typer.Option("--seed", min=0, help="Of the random delays.")]
+RestUrl = Annotated[
+    str | None, typer.Option("--rest-url", metavar="URL", help="Of the live venue, in place of its own.")
+]
+WsUrl = Annotated[
+    str | None, typer.Option("--ws-url", metavar="URL", help="Of the live venue; goes with --rest-url.")
+]

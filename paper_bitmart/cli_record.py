@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from paper_bitmart.cli_options import RestUrl, WsUrl
+
 FSYNC = ("never", "rotate", "second")
 NS_PER_S = 10**9
 MEGABYTE = 1 << 20
@@ -22,8 +24,8 @@ def record(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Stop after so long; default: on Ctrl-C.")
     ] = None,
-    rest_url: Annotated[str | None, typer.Option(help="Of the venue, in place of its own.")] = None,
-    ws_url: Annotated[str | None, typer.Option(help="Of the venue, in place of its own.")] = None,
+    rest_url: RestUrl = None,
+    ws_url: WsUrl = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line of progress each second.")] = False,
 ) -> None:
     """Record a live market for replay, lossless and with receive times.
@@ -34,13 +36,12 @@ def record(
 
     if fsync not in FSYNC:
         raise config.ConfigError("--fsync", f"must be one of {', '.join(FSYNC)}, not {fsync!r}")
-    urls = {"rest_url": rest_url, "ws_url": ws_url}
     options: dict[str, Any] = {
         "source": source,
         "out": out,
         "duration_s": seconds,
         "progress": not quiet,
-        "urls": {name: url for name, url in urls.items() if url is not None},
+        "urls": config.parse_urls(source, rest_url, ws_url),
     }
     symbols = config.parse_pairs(pairs)
     if symbols is not None:

@@ -45,7 +45,11 @@ class RunningTime:
 
 
 class SteppedTime:
-    """Moves the session's simulated clock; equal inputs give equal outputs."""
+    """Moves the session's simulated clock; equal inputs give equal outputs.
+
+    The source emits a step ahead, so that a command which arrives within a step meets the market of its own
+    moment: the session does market and commands by their times.
+    """
 
     def __init__(self, session: Session, clock: SimulatedClock) -> None:
         self._session, self._clock = session, clock

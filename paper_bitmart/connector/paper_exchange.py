@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paper_bitmart.backtest.session_writer import SessionWriter
 from paper_bitmart.bitmart.rules import SymbolRules
-from paper_bitmart.connector.market_time import MarketTime, RunningTime, SteppedTime
+from paper_bitmart.connector.market_time import STEP_NS, MarketTime, RunningTime, SteppedTime
 from paper_bitmart.exchange.clock import PlaybackClock, RealClock, SimulatedClock
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
 from paper_bitmart.exchange.journal import Journal
@@ -41,7 +41,8 @@ class PaperOptions:
     Attributes:
         capture: None plays the bundled demo market, looped; else a capture file, once.
         symbols: the capture's symbols/details file.
-        source: makes the market instead of demo and capture.
+        source: makes the market instead of demo and capture. With `speed=None` it should emit
+            `market_time.STEP_NS` ahead of its clock (`CaptureSource(ahead_ns=...)`).
         loop: play a capture again and again.
         speed: market seconds per real second; None: time passes only when waited for, at full speed.
         pairs: symbols to offer; None offers all of the market.
@@ -169,14 +170,16 @@ def _latency(options: PaperOptions) -> LatencyProfile | None:
 
 def _source(options: PaperOptions, clock: PlaybackClock | SimulatedClock, *, rebase: bool) -> Source:
     source: Source
+    # A clock that moves in steps must not move past events that were not emitted.
+    ahead_ns = STEP_NS if isinstance(clock, SimulatedClock) else 0
     if options.source is not None:
         source = options.source(clock)
     elif options.capture is None:
-        source = demo_source(loop=True, rebase=rebase, clock=clock)
+        source = demo_source(loop=True, rebase=rebase, clock=clock, ahead_ns=ahead_ns)
     else:
         assert options.symbols is not None
         source = CaptureSource(
-            options.capture, options.symbols, loop=options.loop, rebase=rebase, clock=clock
+            options.capture, options.symbols, loop=options.loop, rebase=rebase, clock=clock, ahead_ns=ahead_ns
         )
     return source if options.pairs is None else PairsOnly(source, options.pairs)
 

@@ -56,6 +56,9 @@ class CaptureSource:
         loop: play it again and again, see `Playback`.
         rebase: shift times so that the recording starts now; otherwise it keeps its recorded times.
         clock: market time; its pause, speed and jumps forward are followed.
+        ahead_ns: events are emitted so long before the given clock reaches them, for a consumer that keeps
+            them until their time: with a clock that moves in steps, at least a step, so that nothing of a
+            step is missing when what arrives within it is done. Not with jumps.
 
     Raises:
         CaptureError, RulesError, OSError: as `load_capture`.
@@ -71,6 +74,7 @@ class CaptureSource:
         loop: bool = False,
         rebase: bool = True,
         clock: MarketClock | None = None,
+        ahead_ns: int = 0,
     ) -> None:
         self.name = f"capture {Path(path).name}"
         self.market: CapturedMarket = load_capture(path, rules)
@@ -83,6 +87,7 @@ class CaptureSource:
         if clock is None and speed is not None:
             self.pace = Pace(self.start_ns, speed)
         self._clock: MarketClock | None = clock if clock is not None else self.pace
+        self._ahead_ns = ahead_ns
         self._played_ns = self.start_ns
         self._skipped: list[Batch] = []
         self._wake = asyncio.Event()
@@ -123,11 +128,11 @@ class CaptureSource:
         try:
             while True:
                 self._wake.clear()
-                self._emit_due(emit, clock.now_ns())
+                self._emit_due(emit, clock.now_ns() + self._ahead_ns)
                 next_ns = self.playback.next_ns
                 if next_ns is None:
                     return
-                await self._sleep(clock.wait_ns(next_ns))
+                await self._sleep(clock.wait_ns(next_ns - self._ahead_ns))
         finally:
             stop_listening()
 
@@ -166,9 +171,11 @@ def demo_source(
     loop: bool = True,
     rebase: bool = True,
     clock: MarketClock | None = None,
+    ahead_ns: int = 0,
 ) -> CaptureSource:
     """The bundled minute of BTC_USDT and ETH_USDT; arguments as `CaptureSource`."""
     folder = demo_folder()
     return CaptureSource(
-        folder / DEMO_CAPTURE, folder / DEMO_RULES, speed=speed, loop=loop, rebase=rebase, clock=clock
-    )
+        folder / DEMO_CAPTURE, folder / DEMO_RULES, speed=speed, loop=loop, rebase=rebase, clock=clock,
+        ahead_ns=ahead_ns,
+    )  # fmt: skip

@@ -27,6 +27,11 @@ def run(monkeypatch, capsys, tmp_path):
             ["--source", "binance", "--fsync", "always"],
             "error: --fsync: must be one of never, rotate, second",
         ),
+        (
+            ["--source", "bitmart", "--rest-url", "http://127.0.0.1:9"],
+            "error: --ws-url: is needed with --rest-url: books and updates must be of one venue",
+        ),
+        (["--source", "ccxt:kraken", "--ws-url", "ws://a"], "error: --ws-url: goes with --source bitmart or"),
         (["--source", "binance", "--pairs", "BTC"], "error: --pairs: 'BTC' does not read BASE-QUOTE"),
     ],
 )
@@ -39,7 +44,7 @@ def test_a_mistake_is_one_line(run, arguments, text):
 
 @pytest.mark.parametrize(("source", "venue"), [("bitmart", "26 August 2026"), ("binance", "--source demo")])
 def test_a_venue_that_does_not_answer_is_one_line_with_what_to_do(run, source, venue):
-    code, told = run("--source", source, "--rest-url", "http://127.0.0.1:9")
+    code, told = run("--source", source, "--rest-url", "http://127.0.0.1:9", "--ws-url", "ws://127.0.0.1:9")
     assert code == 2
     assert venue in told
     assert told.count("\n") == 1

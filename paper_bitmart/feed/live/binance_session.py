@@ -35,6 +35,7 @@ from paper_bitmart.feed.live.book_publisher import (
     best_bids,
     publish_trades,
 )
+from paper_bitmart.feed.live.trade_ids import TradeIds
 from paper_bitmart.feed.live.venue_limits import BINANCE_WS, NS_PER_S, VenueLimits
 from paper_bitmart.feed.live.venue_session import FOREVER_NS, VenueSession
 
@@ -71,7 +72,8 @@ class BinanceCounters:
 
     Attributes:
         gaps: in U/u. snapshots: joined. too_old: snapshots of no use. audits: compared;
-            audit_differences: levels of the published book that differed.
+            audit_differences: levels of the published book that differed. trades_repeated: trades whose id
+            had come before.
     """
 
     gaps: int = 0
@@ -79,6 +81,7 @@ class BinanceCounters:
     too_old: int = 0
     audits: int = 0
     audit_differences: int = 0
+    trades_repeated: int = 0
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ class _Symbol:
     last_fetch_ns: int = 0
     audit_ns: int = FOREVER_NS
     pending_audit: bytes = b""
+    trade_ids: TradeIds = field(default_factory=TradeIds)
     counters: BinanceCounters = field(default_factory=BinanceCounters)
 
 
@@ -202,6 +206,10 @@ class BinanceSession(VenueSession):
     def _trade(self, symbol: str, trade: TradeEvent, at_ns: int) -> None:
         rules = self.rules[symbol]
         side = SELL if trade.buyer_is_maker else BUY
+        state = self._symbols[symbol]
+        if not state.trade_ids.is_new(trade.trade_id):
+            state.counters.trades_repeated += 1
+            return
         one = Print(rules.price_ticks(trade.price), rules.size_lots(trade.size), side, trade.trade_ms)
         self._publish(symbol, publish_trades(rules, [one]), at_ns)
 

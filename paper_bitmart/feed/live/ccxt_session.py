@@ -3,6 +3,10 @@
 ccxt keeps the venue's book itself; here the differences between successive books become updates.
 Its numbers are floats: a price between two ticks is rounded away from the spread and its size
 added there, a size is cut to whole lots, so that a book never looks better than it is.
+
+Many venues begin a trade stream with the trades before it. Those are history, not the market of now: after
+a subscription, trades are passed over that are stamped before it, until one is not (10 s at most, for a
+venue whose clock is behind). A trade with an id that came before is passed over at any time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +19,20 @@ from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.events import BUY, SELL, FeedState
 from paper_bitmart.feed.live.book_publisher import BookPublisher, Print, Published, publish_trades
 from paper_bitmart.feed.live.ccxt_rules import number
+from paper_bitmart.feed.live.trade_ids import TradeIds
 from paper_bitmart.feed.live.venue_limits import NS_PER_S, VenueLimits
 from paper_bitmart.feed.live.venue_session import VenueSession
 
 NS_PER_MS = 10**6
 MAX_AGE_NS = 60 * NS_PER_S
 """ccxt tells no signs of life, and quiet pairs of small venues move seldom."""
+HISTORY_NS_MAX = 10 * NS_PER_S
 NO_LIMITS = VenueLimits(1, 10**6, 10**6, 10**9, 10**6, NS_PER_S, 60)
 """ccxt minds the venue's limits itself."""
 
 
 class CcxtSession(VenueSession):
-    """See the module. `gaps`: times a stream was lost, by symbol."""
+    """See the module. By symbol: `gaps`, streams lost; `trades_passed_over`, history and repeats."""
 
     # ccxt hands out no frames: there is nothing rawer to keep.
     speaks_bitmart = True
@@ -35,6 +41,9 @@ class CcxtSession(VenueSession):
         super().__init__(rules, NO_LIMITS, max_age_ns=MAX_AGE_NS, **common)
         self._publishers = {symbol: BookPublisher(one) for symbol, one in self.rules.items()}
         self.gaps = dict.fromkeys(self.mirrors, 0)
+        self.trades_passed_over = dict.fromkeys(self.mirrors, 0)
+        self._trade_ids = {symbol: TradeIds() for symbol in self.mirrors}
+        self._history_before_ns = dict.fromkeys(self.mirrors, 0)
 
     def book(self, symbol: str, book: Mapping[str, Any], at_ns: int) -> None:
         """A whole order book: `bids` and `asks` of (price, amount, ...), `timestamp` ms or None."""
@@ -65,9 +74,11 @@ class CcxtSession(VenueSession):
             except (BadNumber, KeyError, TypeError) as error:
                 self._problems.append(f"{symbol}: a trade that cannot be read: {error!r}")
                 continue
-            if price > 0 and size > 0:
+            ms = int(trade.get("timestamp") or at_ns // NS_PER_MS)
+            if not self._is_new(symbol, trade.get("id"), ms, at_ns):
+                self.trades_passed_over[symbol] += 1
+            elif price > 0 and size > 0:
                 side = SELL if trade.get("side") == "sell" else BUY
-                ms = int(trade.get("timestamp") or at_ns // NS_PER_MS)
                 prints.append(Print(price, size, side, ms))
         if prints:
             self._publish(symbol, publish_trades(rules, prints), at_ns)
@@ -75,7 +86,20 @@ class CcxtSession(VenueSession):
     def lost(self, symbol: str, why: str, at_ns: int) -> None:
         """A symbol's stream failed; its next book is a new one."""
         self.gaps[symbol] += 1
+        self._history_before_ns[symbol] = at_ns
         self._refuse(why, b"", at_ns, symbol)
+
+    def _opened(self, at_ns: int) -> None:
+        self._history_before_ns = dict.fromkeys(self.mirrors, at_ns)
+
+    def _is_new(self, symbol: str, trade_id: str | None, ms: int, at_ns: int) -> bool:
+        # Also of history: a stream may say it again later.
+        is_unknown = trade_id is None or self._trade_ids[symbol].is_new(trade_id)
+        before_ns = self._history_before_ns[symbol]
+        if ms < before_ns // NS_PER_MS and at_ns < before_ns + HISTORY_NS_MAX:
+            return False
+        self._history_before_ns[symbol] = 0
+        return is_unknown
 
     def _publish(self, symbol: str, published: Published, at_ns: int) -> None:
         self._believe(symbol, published.line, published.push, at_ns)

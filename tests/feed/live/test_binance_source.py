@@ -185,6 +185,19 @@ class TestSession:
         assert feed.session.counters["BTC_USDT"].audit_differences == 1
         feed.holds()
 
+    def test_a_trade_that_comes_twice_is_one_print(self, feed):
+        feed.start()
+        first, second, third = (feed.market.trade(1) for _ in range(3))
+        for message in (first, third, second, first, third):
+            feed.receive(message)
+        assert feed.mirror.counters.trades == 3
+        assert feed.session.counters["BTC_USDT"].trades_repeated == 2
+        feed.session.closed(feed.now_ns, "cut")
+        feed.session.opened(feed.now_ns)
+        feed.start()
+        feed.receive(second)
+        assert feed.mirror.counters.trades == 3
+
     def test_a_quiet_market_stays_live_by_snapshots_that_agree(self, feed):
         feed.start()
         for _ in range(120):

@@ -7,9 +7,9 @@ import pytest
 from live_support import HASTE, Follower
 
 from paper_bitmart.bitmart.rules import RulesError
-from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.feed.live.ccxt_rules import DECIMAL_PLACES, TICK_SIZE, rules_of_market
-from paper_bitmart.feed.live.ccxt_session import CcxtSession
+from paper_bitmart.feed.live.ccxt_session import HISTORY_NS_MAX, CcxtSession
 from paper_bitmart.feed.live.ccxt_source import CcxtSource, ccxt_source, rules_of_markets
 from paper_bitmart.feed.live.errors import UnknownSource, UnknownSymbol
 
@@ -56,8 +56,8 @@ def book(bids, asks, timestamp=1_763_800_000_123):
     return {"bids": bids, "asks": asks, "timestamp": timestamp, "nonce": 1}
 
 
-def trade(price, amount, side="buy"):
-    return {"price": price, "amount": amount, "side": side, "timestamp": 1_763_800_000_100, "id": "9"}
+def trade(price, amount, side="buy", trade_id=None, ms=1_763_800_000_100):
+    return {"price": price, "amount": amount, "side": side, "timestamp": ms, "id": trade_id}
 
 
 FIRST = book([[100.0, 1.0], [99.9, 2.5]], [[100.1, 0.5], [100.2, 3.0]])
@@ -73,7 +73,8 @@ async def test_books_and_trades_become_a_market_and_a_failed_stream_is_begun_ane
         await follower.until(follower.all_live)
         assert consumer.book == ({1000: 100_000, 999: 250_000}, {1001: 50_000, 1002: 300_000})
         stand_in.books.put_nowait(SECOND)
-        stand_in.prints.put_nowait([trade(100.1, 0.25), trade(100.0, 0.1, "sell")])
+        ms = source.start_ns // 10**6 + 1
+        stand_in.prints.put_nowait([trade(100.1, 0.25, ms=ms), trade(100.0, 0.1, "sell", ms=ms)])
         await follower.until(lambda: consumer.trades == 2)
         assert consumer.book == ({1000: 70_000}, {1001: 50_000, 1002: 300_000, 1003: 100_000})
         stand_in.books.put_nowait(VenueFailed("gone"))
@@ -124,6 +125,58 @@ class TestSession:
         assert session.mirrors["BTC_USDT"].state is FeedState.SYNCING
         session.book("BTC_USDT", FIRST, NOW_NS + 2)
         assert session.mirrors["BTC_USDT"].state is FeedState.LIVE
+
+    def prints(self, session):
+        return [
+            (event["price_ticks"], event["size_lots"])
+            for _, events in session.take_events()
+            for event in events
+            if event["kind"] == Kind.TRADE
+        ]
+
+    @pytest.fixture
+    def live(self, session):
+        session.book("BTC_USDT", FIRST, NOW_NS)
+        return session
+
+    def test_a_trade_with_an_id_that_came_before_is_no_second_print(self, live):
+        live.trades("BTC_USDT", [trade(100.1, 0.1, trade_id="a"), trade(100.1, 0.1, trade_id="b")], NOW_NS)
+        live.trades(
+            "BTC_USDT", [trade(100.1, 0.1, trade_id="b"), trade(100.1, 0.1, trade_id="c")], NOW_NS + 1
+        )
+        assert self.prints(live) == [(1001, 10_000)] * 3
+        assert live.trades_passed_over == {"BTC_USDT": 1}
+
+    def test_equal_trades_without_an_id_are_all_prints(self, live):
+        for _ in range(2):
+            live.trades("BTC_USDT", [trade(100.1, 0.1), trade(100.1, 0.1)], NOW_NS)
+        assert len(self.prints(live)) == 4
+
+    @pytest.mark.parametrize("begin", ["opened", "lost"])
+    def test_what_a_stream_begins_with_is_history_until_a_trade_of_now(self, live, begin):
+        now_ns, now_ms = NOW_NS + 10**9, NOW_NS // 10**6 + 1_000
+        if begin == "opened":
+            live.closed(now_ns, "cut")
+            live.opened(now_ns)
+        else:
+            live.lost("BTC_USDT", "cut", now_ns)
+        live.book("BTC_USDT", FIRST, now_ns)
+        live.trades("BTC_USDT", [trade(100.0, 1.0, ms=now_ms - ago) for ago in (900, 2, 1)], now_ns + 10**6)
+        assert self.prints(live) == []
+        live.trades(
+            "BTC_USDT", [trade(99.8, 1.0, ms=now_ms - 1), trade(99.9, 1.0, ms=now_ms)], now_ns + 2 * 10**6
+        )
+        # From here on a late stamp is only a late stamp.
+        live.trades("BTC_USDT", [trade(99.7, 1.0, ms=now_ms - 5)], now_ns + 3 * 10**6)
+        assert [price for price, _ in self.prints(live)] == [999, 997]
+        assert live.trades_passed_over == {"BTC_USDT": 4}
+
+    def test_a_venue_whose_clock_is_behind_is_heard_after_ten_seconds(self, live):
+        old = trade(100.0, 1.0, ms=NOW_NS // 10**6 - 60_000)
+        live.trades("BTC_USDT", [old], NOW_NS + HISTORY_NS_MAX - 1)
+        assert self.prints(live) == []
+        live.trades("BTC_USDT", [old], NOW_NS + HISTORY_NS_MAX)
+        assert len(self.prints(live)) == 1
 
 
 class TestRules:
