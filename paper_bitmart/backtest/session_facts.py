@@ -75,8 +75,14 @@ def facts_of(
     matchers: CoreMatchers,
     latency: LatencyProfile | None,
 ) -> SessionFacts:
-    """What a session about to run is run with."""
+    """What a session about to run is run with.
+
+    Raises:
+        ValueError: a queue model of the user's own, which no file can hold.
+    """
     model = matchers.queue_model
+    if model.function is not None:
+        raise ValueError(f"a session under the queue model {model.name} cannot be recorded: it is code")
     profile = latency or LatencyProfile()
     return SessionFacts(
         format=FORMAT,

@@ -64,6 +64,7 @@ class Matcher:
             queue_model=queue_model.number,
             params=np.array(queue_model.params, np.float64),
         )
+        self._core.scalars[state.CUSTOM_SHARE] = queue_model.address
 
     def process(self, events: np.ndarray, start: int = 0, until_ns: int = MAX_NS) -> int:
         """Apply events[start:] with recv_ns <= until_ns; returns the index of the first event not applied.
@@ -199,7 +200,9 @@ class Matcher:
         """The whole state, bit exact, for a checkpoint; equal states give equal bytes."""
         slots = np.array(sorted(self._slots.items()), np.int64).reshape(-1, 2)
         buffer = io.BytesIO()
-        for array in (*self._state, slots):
+        scalars = self._state.scalars.copy()
+        scalars[state.CUSTOM_SHARE] = 0
+        for array in (*self._state._replace(scalars=scalars), slots):
             np.lib.format.write_array(buffer, _without_padding(array), allow_pickle=False)
         return zlib.compress(buffer.getvalue(), 1)
 
@@ -219,6 +222,7 @@ class Matcher:
         scalars, params = matcher._state.scalars, matcher._state.params
         if int(scalars[state.QUEUE_MODEL]) != queue_model.number or tuple(params) != queue_model.params:
             raise ValueError(f"checkpoint was made with another queue model than {queue_model.name}")
+        scalars[state.CUSTOM_SHARE] = queue_model.address
         matcher.queue_model = queue_model
         return matcher
 

@@ -13,12 +13,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
+
+from numba import cfunc
 
 from paper_bitmart.matching.core import queue
+from paper_bitmart.matching.core.custom import SHARE_TYPE
 from paper_bitmart.matching.core.state import PLACES_MAX
+
+ShareAhead = Callable[[float, float, float], float]
+"""(ahead, behind, cancelled) in lots -> share of the cancel that stood ahead."""
 
 
 class ParameterError(ValueError):
@@ -38,11 +45,20 @@ class Parameter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueueModel:
-    """A way to split unexplained drops of a level. `number` is the core's code for it."""
+    """A way to split unexplained drops of a level. `number` is the core's code for it.
+
+    `function`: the formula of a `custom_model`, None of all others.
+    """
 
     name: str
     number: int
     params: tuple[float, ...] = (0.0, 0.0)
+    function: ShareAhead | None = None
+
+    @property
+    def address(self) -> int:
+        """Where the compiled `function` is in this process; 0 without one."""
+        return 0 if self.function is None else int(_compiled_share(self.function).address)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -72,6 +88,40 @@ class QueueModel:
         usual = MODELS[self.name].parameters if self.name in MODELS else {}
         changed = [f"{k}={v!r}".removesuffix(".0") for k, v in self.parameters.items() if usual.get(k) != v]
         return f"{self.name}:{','.join(changed)}" if changed else self.name
+
+
+def custom_model(name: str, function: ShareAhead) -> QueueModel:
+    """A queue model of your own, for every `queue_model=` of the Python API.
+
+    Args:
+        name: for reports; not one of MODELS.
+        function: njit or plain, (ahead, behind, cancelled) -> share of the cancel that is taken from ahead.
+            All are lots > 0; the share is cut to 0..1 and to what stands ahead and behind. It must not
+            raise, and depend on nothing but its arguments and constants.
+
+    Raises:
+        ParameterError: the name is taken.
+        numba.core.errors.NumbaError: the function cannot be compiled.
+
+    To be sent to other processes (sweeps) the function must stand in a module. A recorded session cannot
+    hold it.
+
+    Example:
+        >>> @njit
+        ... def square_root(ahead, behind, cancelled):
+        ...     return ahead**0.5 / (ahead**0.5 + behind**0.5)
+        >>> Backtest(data, strategy, queue_model=custom_model("square_root", square_root))
+    """
+    if name in MODELS:
+        raise ParameterError(f"{name} is a model already")
+    _compiled_share(function)
+    return QueueModel(name, queue.CUSTOM, function=function)
+
+
+@cache
+def _compiled_share(function: ShareAhead) -> Any:
+    """The function as C code, kept for as long as anybody may call it."""
+    return cfunc(SHARE_TYPE)(getattr(function, "py_func", function))
 
 
 PARAMETERS: dict[str, tuple[Parameter, ...]] = {

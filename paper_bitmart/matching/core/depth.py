@@ -24,6 +24,7 @@ from paper_bitmart.matching.core.places import cap_places, message_moves, some_j
 from paper_bitmart.matching.core.prints import budget_left, pending_lots
 from paper_bitmart.matching.core.queue import ORDER_LIST, PLACES_MODEL, cancelled_ahead
 from paper_bitmart.matching.core.state import (
+    CUSTOM_SHARE,
     LAST_DEPTH_NS,
     N_PENDING,
     N_TOUCHED,
@@ -222,6 +223,7 @@ def split_cancel(st, slot, expected, cancelled):
     lots = cancelled_ahead(
         st.scalars[QUEUE_MODEL],
         st.params,
+        st.scalars[CUSTOM_SHARE],
         order["ahead"],
         expected - order["ahead"],
         float(cancelled),

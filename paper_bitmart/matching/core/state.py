@@ -45,6 +45,7 @@ N_TAKEN = 18
 FREE_GUESS = 19
 N_GUESSES = 20
 PUBLISH_NS = 21  # least time between two depth messages: how long changes may wait to be published
+CUSTOM_SHARE = 22  # address of a user's own queue model, 0 = none; means nothing in another process
 N_SCALARS = 24
 PLACES_MAX = 12
 """Places in the queue that an order may have, at most (places.py)."""
