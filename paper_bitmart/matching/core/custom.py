@@ -29,5 +29,5 @@ def _call_interpreted(address, ahead, behind, cancelled):
     return ctypes.CFUNCTYPE(double, double, double, double)(int(address))(ahead, behind, cancelled)
 
 
-call_share = _call_interpreted if config.DISABLE_JIT else _call
+call_share = _call_interpreted if config.DISABLE_JIT else _call  # type: ignore[attr-defined]
 """The answer of the function at `address`."""
