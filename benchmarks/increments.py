@@ -11,12 +11,14 @@ import random
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import cycle
+from typing import Literal, NamedTuple
 
 from benchmarks.market import DEMO
 from paper_bitmart.bitmart.frames import deflate
-from paper_bitmart.bitmart.public_messages import DepthChange, DepthChangePush, encode
+from paper_bitmart.bitmart.public_messages import Depth, Depth50Push, DepthChange, DepthChangePush, encode
 from paper_bitmart.bitmart.rules import SymbolRules
 
+Texts = list[tuple[str, str]]
 MS_PER_ROUND = 100
 START_MS = 1_763_800_000_000
 LEVELS = 100
@@ -85,6 +87,13 @@ class _Side:
         ticks = MID_TICKS + self._direction * (SPREAD_TICKS + place * GRID_TICKS)
         return f"{ticks // 100}.{ticks % 100:02d}"
 
+    def changes_to(self, book: dict[int, str]) -> list[tuple[str, str]]:
+        """The levels that turn this side into `book`, which it then is."""
+        changed = [(place, book.get(place, "0")) for place in sorted(self.book.keys() | book.keys())
+                   if self.book.get(place) != book.get(place)]  # fmt: skip
+        self.book = dict(book)
+        return [(self._price(place), size) for place, size in changed]
+
 
 class SymbolFeed:
     """What BitMart would push for one symbol: `snapshot()`, then `update()` again and again."""
@@ -95,26 +104,85 @@ class SymbolFeed:
         stream = cycle(sizes[start:] + sizes[:start])
         self.symbol, self.version, self._ms = symbol, rng.randrange(10**6), START_MS
         self._bids, self._asks = _Side(rng, stream, -1), _Side(rng, stream, 1)
+        self._first = dict(self._bids.book), dict(self._asks.book)
 
     def snapshot(self) -> bytes:
         return self._push("snapshot", self._bids.texts(), self._asks.texts())
 
     def update(self) -> bytes:
-        """JSON of ten changed levels (nine when a level goes and comes back)."""
-        self.version += 1
-        self._ms += MS_PER_ROUND
+        """JSON of ten changed levels (eight or nine when a level goes and comes back)."""
+        self._step()
         return self._push("update", self._bids.change(), self._asks.change())
 
-    def _push(self, kind, bids, asks) -> bytes:  # type: ignore[no-untyped-def]
+    def joint(self) -> bytes:
+        """The update that leads back to the first book."""
+        self._step()
+        bids, asks = self._first
+        return self._push("update", self._bids.changes_to(bids), self._asks.changes_to(asks))
+
+    def depth50(self) -> bytes:
+        """The book of now as the channel of whole books has it."""
+        bids, asks = (side.texts()[:50] for side in (self._bids, self._asks))
+        return encode(Depth50Push(data=[Depth(symbol=self.symbol, asks=asks, bids=bids, ms_t=self._ms)]))
+
+    def _step(self) -> None:
+        self.version += 1
+        self._ms += MS_PER_ROUND
+
+    def _push(self, kind: Literal["snapshot", "update"], bids: Texts, asks: Texts) -> bytes:
         item = DepthChange(
             symbol=self.symbol, asks=asks, bids=bids, ms_t=self._ms, type=kind, version=self.version
         )
         return encode(DepthChangePush(data=[item]))
 
 
-def frames(symbols: list[str], rounds: int, seed: int = 1) -> tuple[list[bytes], list[bytes]]:
-    """(snapshots, updates) deflated; updates round by round."""
+class Load(NamedTuple):
+    """Deflated frames: snapshots, then updates round by round; depth50 is the book after each update."""
+
+    symbols: list[str]
+    snapshots: list[bytes]
+    updates: list[bytes]
+    depth50: list[bytes]
+
+
+def make_load(symbols: list[str], rounds: int, seed: int = 1) -> Load:
     sizes = real_sizes()
     feeds = [SymbolFeed(symbol, seed, sizes) for symbol in symbols]
-    snapshots = [deflate(feed.snapshot()) for feed in feeds]
-    return snapshots, [deflate(feed.update()) for _ in range(rounds) for feed in feeds]
+    load = Load(symbols, [deflate(feed.snapshot()) for feed in feeds], [], [])
+    for _ in range(rounds):
+        for feed in feeds:
+            load.updates.append(deflate(feed.update()))
+            load.depth50.append(deflate(feed.depth50()))
+    return load
+
+
+class EndlessFeed:
+    """A symbol's updates without end: some rounds and the joint, again and again, under rising versions."""
+
+    def __init__(self, symbol: str, seed: int, sizes: list[str], rounds: int) -> None:
+        feed = SymbolFeed(symbol, seed, sizes)
+        self._snapshot = _head(feed.snapshot())
+        self._lap = [_head(feed.update()) for _ in range(rounds)] + [_head(feed.joint())]
+        self._version, self._ms = feed.version, START_MS
+
+    def next(self) -> bytes:
+        self._version += 1
+        self._ms += MS_PER_ROUND
+        head = self._lap[(self._ms - START_MS) // MS_PER_ROUND % len(self._lap) - 1]
+        return self._frame(head, b"update")
+
+    @property
+    def is_at_first_book(self) -> bool:
+        return (self._ms - START_MS) // MS_PER_ROUND % len(self._lap) == 0
+
+    def snapshot(self) -> bytes:
+        """Only when `is_at_first_book`."""
+        return self._frame(self._snapshot, b"snapshot")
+
+    def _frame(self, head: bytes, kind: bytes) -> bytes:
+        tail = b'"ms_t":%d,"type":"%b","version":%d}]}' % (self._ms, kind, self._version)
+        return deflate(head + tail, level=1)
+
+
+def _head(push: bytes) -> bytes:
+    return push[: push.index(b'"ms_t"')]

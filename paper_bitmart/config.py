@@ -3,7 +3,7 @@
 ConfigError    an option, the rule that its text breaks
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -225,6 +225,13 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
     if found is None:
         raise ConfigError("--symbols", f"is needed for {source}: the symbols/details file of its market")
     return found
+
+
+def check_goes_with(option: str, given: bool, others: Mapping[str, object]) -> None:
+    """Options that only mean something beside another. Raises ConfigError naming one given without it."""
+    for other, value in others.items():
+        if value is not None and not given:
+            raise ConfigError(other, f"goes with {option}")
 
 
 def check_live_time(source: str, speed: float | None, clock: str = "wall") -> None:

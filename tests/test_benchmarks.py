@@ -20,6 +20,12 @@ TABLES = {
     "replay": ("Raw capture",),
     "startup": ("Seconds to the first output",),
     "memory": ("Memory of one more", "A long replay"),
+    "capacity --no-rival": (
+        "Memory of a symbol",
+        "Messages of ten levels",
+        "Added latency",
+        "40 symbols, 1 min",
+    ),
     "server": ("Signed submit and cancel", "Websocket subscribers"),
 }
 

@@ -19,11 +19,14 @@ from venue.faulty_venue import FaultyVenue
 from venue.socket_venue import SocketVenue
 
 from paper_bitmart import cli
+from paper_bitmart.backtest.session_reader import SessionReader
+from paper_bitmart.backtest.session_replay import replay_session
 from paper_bitmart.bitmart import signing
 from paper_bitmart.connector.paper_exchange import PaperOptions
 from paper_bitmart.connector.shell_run import announce, run_shell
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.venue import Venue
+from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.live.live_source import SystemClock, WatchSettings
 from paper_bitmart.feed.live.registry import open_source
 from paper_bitmart.server.serve import ServeOptions, serve
@@ -90,10 +93,10 @@ class Served:
     def _token(self):
         return {"X-Paper-Token": self.said["token"][0], "Content-Type": "application/json"}
 
-    async def signed(self, path, body):
+    async def signed(self, path, body, key=KEY, secret=SECRET, memo=MEMO):
         stamp = str(time.time_ns() // 10**6)
-        signature = signing.sign(SECRET, MEMO, stamp, json.dumps(body).encode())
-        headers = {"X-BM-KEY": KEY, "X-BM-SIGN": signature, "X-BM-TIMESTAMP": stamp}
+        signature = signing.sign(secret, memo, stamp, json.dumps(body).encode())
+        headers = {"X-BM-KEY": key, "X-BM-SIGN": signature, "X-BM-TIMESTAMP": stamp}
         return await self.ask(path, body, **headers, **{"Content-Type": "application/json"})
 
     async def book(self, symbol):
@@ -104,12 +107,13 @@ class Served:
         [service] = (await self.ask("/system/service"))["data"]["service"]
         return service["status"] == "2"
 
-    async def buys_at_market(self, symbol):
+    async def buys_at_market(self, symbol, **key_set):
         """Place a buy that takes; returns the order as it stands."""
         _, asks = await self.book(symbol)
         order = {"symbol": symbol, "side": "buy", "type": "limit", "size": "0.1", "price": asks[9][0]}
-        placed = await self.signed("/spot/v2/submit_order", order)
-        return (await self.signed("/spot/v4/query/order", {"orderId": placed["data"]["order_id"]}))["data"]
+        placed = await self.signed("/spot/v2/submit_order", order, **key_set)
+        query = {"orderId": placed["data"]["order_id"]}
+        return (await self.signed("/spot/v4/query/order", query, **key_set))["data"]
 
 
 @contextlib.asynccontextmanager
@@ -208,6 +212,50 @@ async def test_a_journal_from_the_future_is_refused(tmp_path):
 def test_a_live_market_has_its_own_time(capsys, changed, message):
     assert serve(ServeOptions(source="binance", **changed)) == 2
     assert capsys.readouterr().err.startswith(message)
+
+
+async def test_a_recording_with_orders_holds_the_market_and_a_session_that_replays(tmp_path):
+    venue, out = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns), tmp_path / "out"
+    async with venue.serving():
+        arguments = ("record", "--source", "binance", "--with-orders", "--port", "0", "--out", out)
+        served = Served(await command(*arguments, "--balance", "USDT=100000", "--quiet", *urls_of(venue)))
+        await served.until_ready()
+
+        async def is_live():
+            # Within BitMart's rate limits.
+            await asyncio.sleep(0.5)
+            return await served.is_live()
+
+        await until(is_live)
+        own = {name: served.said[name][0] for name in ("key", "secret", "memo")}
+        assert (await served.buys_at_market("ETH_USDT", **own))["state"] == "filled"
+        low = {"symbol": "BTC_USDT", "side": "buy", "type": "limit", "size": "1", "price": "30.00"}
+        order_id = (await served.signed("/spot/v2/submit_order", low, **own))["data"]["order_id"]
+        await served.signed("/spot/v3/cancel_order", {"symbol": "BTC_USDT", "order_id": order_id}, **own)
+        served.process.send_signal(signal.SIGINT)
+        _, errors = await served.process.communicate()
+        assert served.process.returncode == 0
+    said = told(errors)
+    assert said[0] == f"recording Binance at {venue.ws_url}: BTC_USDT, ETH_USDT to {out}"
+    assert said[-1].startswith("stopped: ")
+    verdict = replay_session(out)
+    assert verdict.is_identical
+    # The market that was kept, read again, is the market that was matched.
+    market = load_capture(next(out.glob("market-*.jsonl.zst")), out / "symbols_details.json").events
+    matched = {symbol: [] for symbol in SYMBOLS}
+    for step in SessionReader(out).steps():
+        for symbol, events in (step.market or {}).items():
+            matched[symbol] += essence(events)
+    for symbol in SYMBOLS:
+        # The capture ends with the recorder's own mark that the connection is over.
+        kept = essence(market[symbol])
+        assert len(matched[symbol]) > 100
+        assert kept[: len(matched[symbol])] == matched[symbol]
+
+
+def essence(events):
+    """Everything but the ordinal of the message, which is the line in a capture."""
+    return events[["recv_ns", "exch_ns", "price_ticks", "size_lots", "flags", "kind", "side"]].tolist()
 
 
 # --- both ---

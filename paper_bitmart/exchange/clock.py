@@ -86,6 +86,11 @@ class RealClock(_Changes):
         self._monotonic_ns = monotonic_ns
         self._offset_ns = wall_ns() - monotonic_ns()
 
+    @property
+    def offset_ns(self) -> int:
+        """What is added to the monotonic clock."""
+        return self._offset_ns
+
     def now_ns(self) -> int:
         return self._offset_ns + self._monotonic_ns()
 

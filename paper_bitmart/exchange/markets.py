@@ -13,6 +13,8 @@ from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.matching.matcher import WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
+_TRADE, _FEED_STATE = bytes([Kind.TRADE]), bytes([Kind.FEED_STATE])
+
 
 class MatcherLike(Protocol):
     """What the venue needs of a matching core; `paper_bitmart.matching` has the real one."""
@@ -145,10 +147,10 @@ class Market:
         self.last_recv_ns = int(applied["recv_ns"][-1])
         # As bytes, because searching them costs a tenth of the same question to an array this small.
         kinds = applied["kind"].tobytes()
-        last_trade = kinds.rfind(Kind.TRADE)
+        last_trade = kinds.rfind(_TRADE)
         if last_trade >= 0:
             self.last_price_ticks = int(applied["price_ticks"][last_trade])
-        feed_changes = list(self._feed_changes(applied)) if Kind.FEED_STATE in kinds else []
+        feed_changes = list(self._feed_changes(applied)) if _FEED_STATE in kinds else []
         if not reports and not feed_changes:
             return end, []
         # Sorting is stable, so a feed change goes first among equals: nothing fills out of sync.

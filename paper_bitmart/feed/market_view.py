@@ -8,7 +8,7 @@ import numpy as np
 
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.book import Book
-from paper_bitmart.feed.events import ASK, BID, FeedState, Kind
+from paper_bitmart.feed.events import ASK, BID, EVENT_DTYPE, FeedState, Kind
 from paper_bitmart.feed.klines import CANDLES_MAX, Candle, Klines
 from paper_bitmart.feed.levels import Level
 
@@ -50,7 +50,7 @@ class MarketView:
     Attributes:
         version: rises by 1 with every depth message that changed the book.
         trades: the newest `TRADES_MAX` prints, newest last.
-        state, recv_ns, exch_ns: of the feed; times of the newest event, ns since 1970, 0 before the first.
+        state: of the feed.
     """
 
     def __init__(self, rules: SymbolRules) -> None:
@@ -59,8 +59,7 @@ class MarketView:
         self.version = 0
         self.trades: deque[ViewTrade] = deque(maxlen=TRADES_MAX)
         self.state = FeedState.SYNCING
-        self.recv_ns = 0
-        self.exch_ns = 0
+        self._newest = np.zeros(1, EVENT_DTYPE)
         self._klines = Klines()
         self._book = Book()
         self._sides: tuple[dict[int, int], dict[int, int]] | None = None
@@ -82,7 +81,7 @@ class MarketView:
             self._quotes = [None, None]
         if others:
             self._apply_others(events, end)
-        self.recv_ns, self.exch_ns = int(events["recv_ns"][-1]), int(events["exch_ns"][-1])
+        self._newest = events
 
     def _apply_others(self, events: np.ndarray, book_end: int) -> None:
         """Everything but levels. `book_end`: where the last message that changed the book ended."""
@@ -96,6 +95,16 @@ class MarketView:
                 self.state = FeedState(size)
             elif place > book_end:
                 self._quotes[side] = price, size
+
+    @property
+    def recv_ns(self) -> int:
+        """Receive time of the newest event, ns since 1970; 0 before the first."""
+        return int(self._newest["recv_ns"][-1])
+
+    @property
+    def exch_ns(self) -> int:
+        """The venue's time of the newest event, ns since 1970; 0 before the first."""
+        return int(self._newest["exch_ns"][-1])
 
     @property
     def bids(self) -> dict[int, int]:

@@ -45,7 +45,7 @@ BOOK_LEVELS_MAX = 10_000
 TRADES_PER_MESSAGE_MAX = 100_000
 THIN_LEVELS = 20
 THIN_REQUEST_EVERY_NS = 30_000_000_000
-WINDOWS = {PushKind.INCREMENT: 100, PushKind.FULL_DEPTH: 50}
+INCREMENT_WINDOW, FULL_DEPTH_WINDOW = 100, 50
 _TRADE, _BBO, _LAST = int(Kind.TRADE), int(Kind.BBO), np.uint16(Flag.LAST)
 
 
@@ -215,7 +215,7 @@ class Mirror:
     @property
     def window(self) -> int:
         """Levels a side that the source publishes at most."""
-        return WINDOWS[self._depth]
+        return INCREMENT_WINDOW if self._depth is PushKind.INCREMENT else FULL_DEPTH_WINDOW
 
     def _advance(self, recv_ns: int, seq: int) -> None:
         if recv_ns < self._recv_ns:

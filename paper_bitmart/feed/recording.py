@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from paper_bitmart.feed.live.capture_stream import Clocks, StreamSettings
 from paper_bitmart.feed.live.ccxt_source import CcxtSource
@@ -62,9 +62,13 @@ class RecorderClock:
         """Nobody changes this clock."""
         return lambda: None
 
-    def clocks(self) -> Clocks:
-        """Both clocks of the machine, for marks in the recording."""
-        return Clocks(self.offset_ns, time.time_ns, time.monotonic_ns)
+
+class KeeperClock(Protocol):
+    """now_ns() = the monotonic clock + `offset_ns`."""
+
+    @property
+    def offset_ns(self) -> int: ...
+    def now_ns(self) -> int: ...
 
 
 def record(options: RecordOptions, echo: Callable[[str], None] | None = None) -> int:
@@ -77,8 +81,7 @@ def record(options: RecordOptions, echo: Callable[[str], None] | None = None) ->
         SourceError: the market cannot be opened. RecordingError, RulesError: the folder cannot be used.
         OSError: it cannot be written to begin with.
     """
-    if not is_live(options.source):
-        raise UnknownSource(f"{options.source} is a recording already; record bitmart, binance or ccxt:NAME")
+    check_recordable(options.source)
     echo = echo or _tell
     clock = RecorderClock()
     source: Any = open_source(
@@ -89,59 +92,88 @@ def record(options: RecordOptions, echo: Callable[[str], None] | None = None) ->
         notify=lambda text: echo(f"notice: {text}"),
         **options.urls,
     )
-    recorder = Recorder(
-        options.out, source.name, source.rules, source.sessions, source.outages, clock.clocks(),
-        clock.now_ns(), options.stream,
-    )  # fmt: skip
-    for name, cut in recorder.torn.items():
-        echo(f"notice: {name} was cut by a kill; {cut} torn bytes at its end were taken away")
-    echo(f"recording {source.name}: {', '.join(source.rules)} to {options.out}")
-    return asyncio.run(_Recording(options, source, recorder, clock, echo).run())
+    keeper = MarketKeeper(
+        source, options.out, clock, options.stream, echo=echo, with_progress=options.progress
+    )
+    return asyncio.run(_record(source, keeper, options.duration_s, echo))
 
 
-class _Recording:
+def check_recordable(source: str) -> None:
+    """Raises UnknownSource unless the source is a live market."""
+    if not is_live(source):
+        raise UnknownSource(f"{source} is a recording already; record bitmart, binance or ccxt:NAME")
+
+
+async def _record(
+    source: LiveSource | CcxtSource,
+    keeper: "MarketKeeper",
+    duration_s: float | None,
+    echo: Callable[[str], None],
+) -> int:
+    stop = asyncio.Event()
+    _on_signals(stop)
+    market = asyncio.ensure_future(source.run(lambda symbol, events: None))
+    tasks = [market, asyncio.ensure_future(keeper.run()), asyncio.ensure_future(stop.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        return EXIT_OK
+    except OSError as error:
+        echo(f"error: the recording cannot go on: {error}")
+        return EXIT_FAILED
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        keeper.finish()
+
+
+class MarketKeeper:
+    """Keeps everything that a live source's sessions see, while somebody else runs the source.
+
+    Args:
+        source: its sessions are tapped from now on.
+        folder: see `Recorder`.
+        clock: stamps the source's events.
+        echo: takes lines for people; `with_progress` one a second.
+
+    Raises:
+        RecordingError, RulesError: the folder cannot be used. OSError: it cannot be written to.
+    """
+
     def __init__(
         self,
-        options: RecordOptions,
         source: LiveSource | CcxtSource,
-        recorder: Recorder,
-        clock: RecorderClock,
+        folder: Path,
+        clock: "KeeperClock",
+        stream: StreamSettings,
+        *,
         echo: Callable[[str], None],
+        with_progress: bool,
     ) -> None:
-        self._options, self._source, self._recorder = options, source, recorder
-        self._clock, self._echo = clock, echo
+        clocks = Clocks(clock.offset_ns, time.time_ns, time.monotonic_ns)
+        self._recorder = Recorder(
+            folder, source.name, source.rules, source.sessions, source.outages, clocks, clock.now_ns(), stream
+        )
+        self._source, self._clock, self._echo, self._with_progress = source, clock, echo, with_progress
+        for name, cut in self._recorder.torn.items():
+            echo(f"notice: {name} was cut by a kill; {cut} torn bytes at its end were taken away")
+        echo(f"recording {source.name}: {', '.join(source.rules)} to {folder}")
 
-    async def run(self) -> int:
-        stop = asyncio.Event()
-        _on_signals(stop)
-        market = asyncio.ensure_future(self._source.run(lambda symbol, events: None))
-        try:
-            return await self._until(stop, market)
-        except OSError as error:
-            self._echo(f"error: the recording cannot go on: {error}")
-            return EXIT_FAILED
-        finally:
-            market.cancel()
-            await asyncio.gather(market, return_exceptions=True)
-            self._finish()
-
-    async def _until(self, stop: asyncio.Event, market: "asyncio.Task[None]") -> int:
-        started_ns = told_ns = self._clock.now_ns()
-        duration_s = self._options.duration_s
-        while not stop.is_set():
+    async def run(self) -> None:
+        """Flush and rotate what is due until cancelled. Raises OSError: the disk takes no more."""
+        told_ns = self._clock.now_ns()
+        while True:
             now_ns = self._clock.now_ns()
-            if duration_s is not None and now_ns - started_ns >= duration_s * 1e9:
-                break
-            if market.done():
-                market.result()
             self._recorder.tick(now_ns)
-            if self._options.progress and now_ns - told_ns >= PROGRESS_S * 1e9:
+            if self._with_progress and now_ns - told_ns >= PROGRESS_S * 1e9:
                 told_ns = now_ns
                 self._echo(str(self._recorder.progress(now_ns, self._reconnects())))
             await asyncio.sleep(LOOK_S)
-        return EXIT_OK
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Complete the files once the source has stopped, and say what they are."""
         now_ns = self._clock.now_ns()
         try:
             self._recorder.close(now_ns)

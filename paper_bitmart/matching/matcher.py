@@ -58,6 +58,7 @@ class Matcher:
         self._slots: dict[int, int] = {}
         self._waiting: list[np.ndarray] = []
         self._waiting_events = 0
+        self._is_quiet = True
         self._core = state.new_state(
             window_ticks=window_ticks,
             published_levels=published_levels,
@@ -83,6 +84,7 @@ class Matcher:
     @property
     def _state(self) -> state.State:
         """The core's arrays, with everything applied that was put off."""
+        self._is_quiet = False
         if self._waiting:
             waiting, self._waiting, self._waiting_events = self._waiting, [], 0
             self._apply(self._core, joined(waiting), 0, MAX_NS)
@@ -159,6 +161,10 @@ class Matcher:
 
     def drain(self) -> np.ndarray:
         """Reports since the last call, (n,) REPORT_DTYPE in time order; empties the buffer."""
+        if self._is_quiet:
+            # Nobody has touched the core since the last time: of many symbols its memory is cold.
+            return NO_REPORTS
+        self._is_quiet = True
         # Not `_state`: what was put off has no reports.
         n = int(self._core.scalars[state.N_REPORTS])
         if n == 0:
@@ -217,7 +223,7 @@ class Matcher:
         arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
         matcher = cls.__new__(cls)
         matcher._core = state.with_aligned_records(state.State(*arrays[:-1]))
-        matcher._waiting, matcher._waiting_events = [], 0
+        matcher._waiting, matcher._waiting_events, matcher._is_quiet = [], 0, False
         matcher._slots = {int(order_id): int(slot) for order_id, slot in arrays[-1]}
         scalars, params = matcher._state.scalars, matcher._state.params
         if int(scalars[state.QUEUE_MODEL]) != queue_model.number or tuple(params) != queue_model.params:

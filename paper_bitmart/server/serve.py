@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -26,9 +27,13 @@ from paper_bitmart.exchange.session import Session
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.feed.capture import CaptureError
+from paper_bitmart.feed.live.capture_stream import StreamSettings
+from paper_bitmart.feed.live.ccxt_source import CcxtSource
 from paper_bitmart.feed.live.errors import SourceError
+from paper_bitmart.feed.live.live_source import LiveSource
 from paper_bitmart.feed.live.registry import is_live, open_source
 from paper_bitmart.feed.pairs_only import PairsOnly
+from paper_bitmart.feed.recording import MarketKeeper
 from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
@@ -88,6 +93,9 @@ class ServeOptions:
         latency: the clients' delays; None: none.
         faults: a fault plan file.
         record: folder to record the session into (docs/sessions.md); None records nothing.
+        keep_market: with `record` and a live market: its messages are kept there too, as `paper-bitmart
+            record` keeps them; `progress` says each second how that goes.
+        duration_s: stop after so long; None: when told to.
         settings: of the server; its `state_dir` also holds the journal.
     """
 
@@ -106,6 +114,9 @@ class ServeOptions:
     latency: LatencyProfile | None = None
     faults: Path | None = None
     record: Path | None = None
+    keep_market: StreamSettings | None = None
+    progress: bool = False
+    duration_s: float | None = None
     settings: ServerSettings = field(default_factory=ServerSettings)
 
 
@@ -132,6 +143,7 @@ class _Exchange:
     faults: Faults
     clock: MarketTime
     tape: SessionWriter | None
+    keeper: MarketKeeper | None = None
 
 
 async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
@@ -144,14 +156,14 @@ async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
             logger.debug("could not start", exc_info=True)
             _complain(f"error: {error}")
             return EXIT_USAGE
-        await _wait_for_end(exchange.session, stop)
+        kept_all = await _wait_for_end(exchange, stop, options.duration_s)
     if exchange.tape is not None and exchange.tape.failure:
         _complain(f"warning: {exchange.tape.path} is not whole: {exchange.tape.failure}")
     if exchange.session.failure is not None:
         _complain(f"error: the exchange stopped: {exchange.session.failure}")
         return EXIT_FAILED
     echo("stopped")
-    return EXIT_OK
+    return EXIT_OK if kept_all else EXIT_FAILED
 
 
 async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[[str], None]) -> _Exchange:
@@ -163,6 +175,10 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
     # A thread, because a venue that does not answer would keep Ctrl-C waiting.
     source = await asyncio.to_thread(_open_market, options, clock)
     exchange = _build(options, source, clock)
+    if options.keep_market is not None:
+        exchange.keeper = _keep_market(options, source, clock)
+        # Last of all: what the source says when it stops belongs to the market.
+        running.callback(exchange.keeper.finish)
     running.push_async_callback(exchange.session.close)
     warm_up(_complain)
     await exchange.session.start()
@@ -212,6 +228,16 @@ def _build(options: ServeOptions, source: Source, clock: MarketTime) -> _Exchang
     played = FaultySource(source, faults, wall)
     session = Session(played, venue, clock, latency=options.latency, journal=journal, tape=tape)
     return _Exchange(session, keys, faults, clock, tape)
+
+
+def _keep_market(options: ServeOptions, source: Source, clock: MarketTime) -> MarketKeeper:
+    if not isinstance(source, LiveSource | CcxtSource) or not isinstance(clock, RealClock):
+        raise SettingsError("keep_market", "a live market", options.source)
+    if options.keep_market is None or options.record is None:
+        raise SettingsError("record", "a folder, to keep the market in", options.record)
+    return MarketKeeper(
+        source, options.record, clock, options.keep_market, echo=_complain, with_progress=options.progress
+    )
 
 
 def _clock(options: ServeOptions) -> MarketTime:
@@ -296,12 +322,28 @@ def _announce(
     echo(f"ready: {options.source} market, port {server.port}")
 
 
-async def _wait_for_end(session: Session, stop: asyncio.Event) -> None:
-    while not stop.is_set() and session.failure is None:
-        try:
-            await asyncio.wait_for(stop.wait(), STATE_CHECK_S)
-        except TimeoutError:
-            continue
+async def _wait_for_end(exchange: _Exchange, stop: asyncio.Event, duration_s: float | None) -> bool:
+    """Until told to stop, or something failed; False when the market could not be kept on."""
+    keeping = None if exchange.keeper is None else asyncio.ensure_future(exchange.keeper.run())
+    ends_s = None if duration_s is None else time.monotonic() + duration_s
+    try:
+        while not stop.is_set() and exchange.session.failure is None:
+            if keeping is not None and keeping.done():
+                keeping.result()
+            left_s = STATE_CHECK_S if ends_s is None else min(STATE_CHECK_S, ends_s - time.monotonic())
+            if left_s <= 0:
+                break
+            try:
+                await asyncio.wait_for(stop.wait(), left_s)
+            except TimeoutError:
+                continue
+    except OSError as error:
+        _complain(f"error: the recording cannot go on: {error}")
+        return False
+    finally:
+        if keeping is not None:
+            keeping.cancel()
+    return True
 
 
 def _on_signals(stop: asyncio.Event) -> None:

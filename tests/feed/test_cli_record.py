@@ -32,6 +32,9 @@ def run(monkeypatch, capsys, tmp_path):
             "error: --ws-url: is needed with --rest-url: books and updates must be of one venue",
         ),
         (["--source", "ccxt:kraken", "--ws-url", "ws://a"], "error: --ws-url: goes with --source bitmart or"),
+        (["--source", "binance", "--port", "0"], "error: --port: goes with --with-orders"),
+        (["--source", "binance", "--balance", "USDT=1"], "error: --balance: goes with --with-orders"),
+        (["--source", "demo", "--with-orders"], "error: demo is a recording already; record bitmart"),
         (["--source", "binance", "--pairs", "BTC"], "error: --pairs: 'BTC' does not read BASE-QUOTE"),
     ],
 )

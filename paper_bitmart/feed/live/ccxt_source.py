@@ -26,6 +26,7 @@ from paper_bitmart.feed.live.live_source import (
 )
 from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.live.venue_limits import RateWindow
+from paper_bitmart.feed.live.venue_session import VenueSession
 from paper_bitmart.feed.pace import MarketClock
 from paper_bitmart.feed.sources import Emit
 
@@ -75,7 +76,7 @@ class CcxtSource:
         self.notify = notify
         self.outages = OutageLog()
         self.session = CcxtSession(self.rules, outages=self.outages)
-        self.sessions = [self.session]
+        self.sessions: list[VenueSession] = [self.session]
         self._make_exchange = make_exchange
         self._failures: tuple[type[BaseException], ...] = (*failures, OSError, TimeoutError)
         self._clock = clock or SystemClock()
