@@ -35,8 +35,8 @@ from benchmarks.agreement_queue import (
 )
 from benchmarks.backtest import live_from_start
 from benchmarks.common import ROOT, cache_folder, print_machine, print_table
-from benchmarks.core import rival_python
 from benchmarks.market import Market, load_market, rival_events
+from benchmarks.rivals import rival_python
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.recorder import BY_SYSTEM
 from paper_bitmart.backtest.strategy import Strategy

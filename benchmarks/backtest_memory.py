@@ -16,9 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.backtest import Look, live_from_start
+from benchmarks.backtest import live_from_start
 from benchmarks.common import cache_folder, print_machine, print_table
 from benchmarks.market import load_market
+from benchmarks.strategies import Look
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.history import HistoryWriter
 

@@ -17,36 +17,18 @@ it. Fills are not equal: ours splits an order into more partial fills, one per p
 """
 
 import argparse
-import json
-import subprocess
-import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-import numpy as np
-
-from benchmarks.common import (
-    ROOT,
-    cache_folder,
-    interleave,
-    median_ratio,
-    medians,
-    print_machine,
-    print_table,
-    seconds,
-)
-from benchmarks.market import DEMO, DEMO_RULES, Market, load_market, rival_events
+from benchmarks.common import interleave, median_ratio, medians, print_machine, print_table, seconds
+from benchmarks.market import DEMO, DEMO_RULES, Market, load_market
 from benchmarks.quoting import quote, roomy_state
+from benchmarks.rivals import BACKENDS, Rival, hftbacktest
 from paper_bitmart.matching.matcher import WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, LOG, QueueModel
 
-RIVAL_VERSION = "2.4.4"
 STEP_NS, LATENCY_NS, SIZE_LOTS = 100_000_000, 10_000_000, 100
 OWN_ORDERS = (0, 1, 100, 10_000)
-BACKENDS = ("hashmap", "roivec")
 LIMIT_MAKER = 1
 
 
@@ -91,58 +73,6 @@ class OurQuoting:
         if applied < len(self.market.events):
             raise RuntimeError(f"an array of the core was too small at event {applied}")
         return taken
-
-
-class Rival:
-    """hftbacktest in a process of its own environment; one line asks for one run."""
-
-    def __init__(self, market: Market) -> None:
-        data = cache_folder() / "rival_events.npy"
-        np.save(data, rival_events(market))
-        low, high = market.price_range()
-        numbers = (SIZE_LOTS, STEP_NS, LATENCY_NS, low - 1000, high + 1000)
-        rules = market.rules
-        self.fills: dict[str, int] = {}
-        self._process = subprocess.Popen(
-            [rival_python(), "-P", ROOT / "benchmarks" / "hftbacktest_side.py", data,
-             str(rules.tick), str(rules.lot), *map(str, numbers)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._answer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait(timeout=60)
-
-    def run(self, backend: str, load: str) -> float:
-        """Seconds of one run."""
-        print(backend, load, file=self._process.stdin, flush=True)
-        answer = self._answer()
-        self.fills[backend] = int(answer["fills"])
-        return float(answer["seconds"])
-
-    def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError(f"the rival stopped with exit code {self._process.wait()}")
-        return json.loads(line)
-
-
-def rival_python() -> Path:
-    """The Python of the rival's environment, built on first use (needs a package index)."""
-    folder = cache_folder() / f"hftbacktest-{RIVAL_VERSION}"
-    python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    if not (folder / "complete").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", f"hftbacktest=={RIVAL_VERSION}"], check=True)
-        (folder / "complete").touch()
-    return python
 
 
 def measure_own_orders(market: Market, window_ticks: int, rounds: int, counts: tuple[int, ...]) -> None:
@@ -228,7 +158,7 @@ def main() -> None:
     if options.no_rival:
         measure_rival(market, options.window_ticks, rounds, None)
     else:
-        with Rival(market) as rival:
+        with hftbacktest(market, SIZE_LOTS, STEP_NS, LATENCY_NS) as rival:
             measure_rival(market, options.window_ticks, rounds, rival)
 
 

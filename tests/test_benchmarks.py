@@ -14,9 +14,9 @@ from paper_bitmart.feed.playback import book_after
 ROOT = Path(__file__).parents[1]
 TABLES = {
     "core --no-rival": ("Own orders resting", "Quoting both sides", "Book only"),
-    "backtest --no-rival": ("Quoting both sides",),
     "sweep": ("A sweep over two processes",),
     "backtest_memory": ("Memory by the length of the data",),
+    "backtest --no-rival": ("empty each", "quoting each", "grid each"),
     "replay": ("Raw capture",),
     "startup": ("Seconds to the first output",),
     "memory": ("Memory of one more", "A long replay"),

@@ -18,24 +18,27 @@ from paper_bitmart.backtest.compiled_desk import CompiledDesk, market_buy_amount
 from paper_bitmart.backtest.desk import Ticket, TicketState, new_order
 from paper_bitmart.backtest.engine import PROGRESS_STEPS, Timer, overrides
 from paper_bitmart.backtest.fast_loop import advance
-from paper_bitmart.backtest.fast_rows import fill_of, fills_of, orders_of
 from paper_bitmart.backtest.fast_run import CompiledRun
 from paper_bitmart.backtest.money_units import Funds, MoneyUnits
 from paper_bitmart.backtest.record_rows import RecordRows
 from paper_bitmart.backtest.sight import Sight, has_delay
 from paper_bitmart.backtest.strategy import Strategy, Trade, trades_of
 from paper_bitmart.backtest.tape import Tape
+from paper_bitmart.bitmart.enums import Role
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.checks import check_available, check_feed, check_open_orders, check_order
-from paper_bitmart.exchange.fees import FeeRates
+from paper_bitmart.exchange.fees import FEE_STEP_ATOMS, FeeRates
+from paper_bitmart.exchange.identifiers import TRADE_ID_FIRST
 from paper_bitmart.exchange.ledger import Balance, Ledger
 from paper_bitmart.exchange.lifecycle import VenueInconsistent
+from paper_bitmart.exchange.orders import Fill
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
 from paper_bitmart.matching.latency import Constant, LatencyProfile
 from paper_bitmart.matching.models import QueueModel
+from paper_bitmart.matching.reports import Evidence, MakerTaker
 
 Balances = Mapping[str, Mapping[str, Decimal] | None]
 
@@ -93,7 +96,7 @@ class CompiledEngine:
         self.sight = Sight({self._symbol: self._run.reader}, {self._symbol: self._run})
         self._desk = CompiledDesk(self, account, self._symbol, entry=latency.entry, cancel=latency.cancel)
         self._timers: list[Timer] = []
-        self._timer_number = self._fills_heard = self._seen = self._turns = 0
+        self._timer_number = self._seen = self._turns = 0
         self._trades: list[Trade] = []
         self._refusals: deque[BitmartError] = deque()
         self._is_started = self._is_stopped = False
@@ -149,11 +152,11 @@ class CompiledEngine:
 
     def orders(self) -> np.ndarray:
         """(n,) ORDERS_DTYPE in order of acceptance."""
-        return orders_of(self._run.log())
+        return self._run.orders()
 
     def fills(self) -> np.ndarray:
         """(n,) FILLS_DTYPE in order of time."""
-        return fills_of(self._run.log())
+        return self._run.fills()
 
     def balances(self) -> dict[str, Balance]:
         """By asset, in atoms; an asset that the account never had is not there."""
@@ -247,12 +250,11 @@ class CompiledEngine:
         """Bring tickets and positions up to date; the last news are for the strategy too if it wants them."""
         s, desk, by_row = self._s, self._desk, self._desk.by_row
         head = s[at.IN_HEAD]
-        ticket, what, log_row = None, -1, 0
+        ticket, what, fill_row = None, -1, 0
         for number in range(s[at.IN_READ], head):
-            _, order_id, _, lots, log_row, row, what, ends = self._inbox.get(number % self._inbox_rows)
+            _, order_id, _, lots, fill_row, row, what, ends = self._inbox.get(number % self._inbox_rows)
             ticket = by_row[row]
             if what == at.FILLED:
-                self._fills_heard += 1
                 ticket.filled_lots += lots
                 desk.positions[self._symbol] += lots if ticket.side.code == 0 else -lots
             elif what != at.REFUSED:
@@ -262,18 +264,45 @@ class CompiledEngine:
                 del desk.tickets[ticket.client_order_id], by_row[row]
         s[at.IN_READ] = head
         if tells_last and ticket is not None:
-            self._tell(ticket, what, log_row)
+            self._tell(ticket, what, fill_row)
 
-    def _tell(self, ticket: Ticket, what: int, log_row: int) -> None:
+    def _tell(self, ticket: Ticket, what: int, fill_row: int) -> None:
         if what == at.FILLED:
-            line = self._run.log_line(log_row)
-            account = self.accounts[0]
-            fill = fill_of(line, ticket, account, self.rules[self._symbol], self._fills_heard)
+            fill = self._fill(fill_row, ticket)
             self._strategy.on_fill(self._desk, ticket, fill)
         elif what == at.REFUSED:
             self._strategy.on_refused(self._desk, ticket, self._refusals.popleft())
         else:
             self._strategy.on_order(self._desk, ticket)
+
+    def _fill(self, row: int, ticket: Ticket) -> Fill:
+        """The venue's record of a fill."""
+        rules, line = self.rules[self._symbol], self._run.desk.fills[row]
+        price, lots = int(line["price_ticks"]), int(line["size_lots"])
+        return Fill(
+            trade_id=TRADE_ID_FIRST + row,
+            order_id=int(line["order_id"]),
+            client_order_id=ticket.client_order_id,
+            account=self.accounts[0],
+            symbol=rules.symbol,
+            side=ticket.side,
+            order_type=ticket.type,
+            stp_mode=ticket.stp_mode,
+            role=Role.MAKER if line["role"] == MakerTaker.MAKER else Role.TAKER,
+            price_ticks=price,
+            size_lots=lots,
+            notional_atoms=rules.notional_atoms(price, lots),
+            fee_atoms=int(line["fee_e8"]) * FEE_STEP_ATOMS,
+            fee_asset=rules.quote,
+            at_ns=int(line["at_ns"]),
+            exch_ns=int(line["exch_ns"]),
+            evidence=Evidence(int(line["evidence"])),
+            evidence_price_ticks=int(line["evidence_price_ticks"]),
+            evidence_lots=int(line["evidence_lots"]),
+            ahead_before=float(line["ahead_before"]),
+            ahead_after=float(line["ahead_after"]),
+            counter_order_id=int(self._run.desk.counters[row]),
+        )
 
     def _wake(self) -> None:
         if self._wants_trades:

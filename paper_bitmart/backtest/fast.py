@@ -16,7 +16,6 @@ from paper_bitmart.backtest import fast_arrays
 from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT
 from paper_bitmart.backtest.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from paper_bitmart.backtest.fast_loop import drive
-from paper_bitmart.backtest.fast_rows import fills_of, orders_of
 from paper_bitmart.backtest.fast_run import CompiledRun, TooManyOrders
 from paper_bitmart.backtest.money_units import Funds, MoneyUnits
 from paper_bitmart.backtest.results import Results
@@ -117,7 +116,7 @@ class FastBacktest:
         Whatever the stops on the way, the results at the end are the same.
 
         Raises:
-            TooManyOrders, MoneyTooLarge: see there.
+            TooManyOrders, MoneyTooLarge: see there. VenueInconsistent: a defect of the exchange.
         """
         (tape,) = self._tapes.values()
         started_s = time.perf_counter()
@@ -128,15 +127,15 @@ class FastBacktest:
 
         self._run.play(min(until_ns, tape.last_ns), step)
         self._elapsed_s += time.perf_counter() - started_s
+        self._run.check_money()
         return self.results()
 
     def results(self) -> Results:
         """What has happened so far."""
         (tape,) = self._tapes.values()
-        log = self._run.log()
         return Results(
-            orders=orders_of(log),
-            fills=fills_of(log),
+            orders=self._run.orders(),
+            fills=self._run.fills(),
             accounts=[DEFAULT_ACCOUNT],
             tapes=self._tapes,
             start_ns=tape.first_ns,

@@ -1,9 +1,10 @@
-"""The arrays of a compiled desk: tickets, commands and news on their way, money, the log of what happened."""
+"""The arrays of a compiled desk: tickets, commands and news on their way, money, orders and fills."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from paper_bitmart.backtest.recorder import FILLS_DTYPE, ORDERS_DTYPE
 from paper_bitmart.matching.core.state import copied_by_field
 
 SENT, OPEN, CLOSED = 0, 1, 2
@@ -11,9 +12,9 @@ SENT, OPEN, CLOSED = 0, 1, 2
 ORDER, CANCEL = 0, 1
 """Kinds of commands."""
 ACCEPTED, FILLED, ENDED, REFUSED = 0, 1, 2, 3
-"""Kinds of news, and of lines in the log. ENDED: cancelled, by the user or the system."""
+"""Kinds of news. ENDED: cancelled, by the user or the system."""
 
-DONE, NEED_CHUNK, NEED_ROOM, NEED_LOG, NEED_READER, WAKE, NEWS, TIMER, REFUSAL = range(9)
+DONE, NEED_CHUNK, NEED_ROOM, NEED_RESULTS, NEED_READER, WAKE, NEWS, TIMER, REFUSAL = range(9)
 TOO_MUCH, TOO_LARGE = 9, 10
 """Why the loop returned. NEED_READER: the news that nobody read fill their box. REFUSAL: an order was refused
 just now. TOO_MUCH: more tickets or commands than there are rows. TOO_LARGE: money beyond 64 bits."""
@@ -22,7 +23,7 @@ GO = -1
 FOREVER_NS = (1 << 63) - 1
 ROWS = 1 << 14
 """Tickets, commands in flight and news in flight that a new desk has room for."""
-LOG_ROWS = 1 << 16
+RESULT_ROWS = 1 << 12
 MONEY_MAX = 1 << 60
 """Most that the desk reckons with, in its own units; what an account with ample funds starts with."""
 
@@ -35,12 +36,11 @@ NEXT_NUMBER = 6
 OUT_HEAD, OUT_TAIL, OUT_LATEST_NS = 7, 8, 9
 IN_HEAD, IN_TAIL, IN_LATEST_NS = 10, 11, 12
 IN_READ = 13  # news up to here may be overwritten
-N_LOG, LOG_DONE = 14, 15  # lines in the log, and lines taken out of it before
+N_ORDERS, N_FILLS = 14, 15  # accepted, and fills, so far
 STOP = 16  # why the loop must return, or GO
 WAKE_NS, WAKE_EVERY_NS, TIMER_NS = 17, 18, 19
 ROWS_DONE, ROWS_SEEN = 20, 21
 ENTRY_NS, CANCEL_NS, RESPONSE_NS = 22, 23, 24
-NEXT_ORDER_ID = 25
 N_REFUSED = 26
 N_LIVE, LIVE_MAX = 27, 28  # orders open at the venue
 MIN_LOTS, MAX_LOTS, MIN_BUY, MIN_SELL = 29, 30, 31, 32  # the latter in tick*lots
@@ -91,50 +91,31 @@ NEWS_DTYPE = np.dtype(
         ("order_id", np.int64),
         ("price", np.int64),
         ("lots", np.int64),
-        ("log_row", np.int64),
+        ("fill_row", np.int64),
         ("ticket", np.int32),
         ("what", np.int8),
         ("ends", np.int8),
     ],
     align=True,
 )
-"""`at_ns`: when it reaches the client. `log_row`: of a fill, counted from the start of the run."""
-
-LOG_DTYPE = np.dtype(
-    [
-        ("at_ns", np.int64),
-        ("exch_ns", np.int64),
-        ("order_id", np.int64),
-        ("counter_id", np.int64),
-        ("price", np.int64),
-        ("lots", np.int64),
-        ("fee_e8", np.int64),
-        ("evidence_price", np.int64),
-        ("evidence_lots", np.int64),
-        ("ahead_before", np.float64),
-        ("ahead_after", np.float64),
-        ("what", np.int8),
-        ("side", np.int8),
-        ("kind", np.int8),
-        ("role", np.int8),
-        ("reason", np.int8),
-        ("by_user", np.int8),
-        ("ends", np.int8),
-    ],
-    align=True,
-)
-"""What happened at the venue, in order. Columns as in ORDERS_DTYPE and FILLS_DTYPE."""
+"""`at_ns`: when it reaches the client. `fill_row`: of a fill, its place among all."""
 
 
 class FastDesk(NamedTuple):
-    """State of one desk."""
+    """State of one desk.
+
+    orders, fills: (n,) ORDERS_DTYPE and FILLS_DTYPE, what results hold; counters (n,) int64: of a fill by
+    self-trade the other order's id, else 0. They are written as things happen.
+    """
 
     scalars: np.ndarray
     tickets: np.ndarray
     open: np.ndarray
     outbox: np.ndarray
     inbox: np.ndarray
-    log: np.ndarray
+    orders: np.ndarray
+    fills: np.ndarray
+    counters: np.ndarray
 
 
 def new_desk(rows: int = ROWS) -> FastDesk:
@@ -148,14 +129,16 @@ def new_desk(rows: int = ROWS) -> FastDesk:
         np.zeros(rows, np.int32),
         np.zeros(rows, COMMAND_DTYPE),
         np.zeros(rows, NEWS_DTYPE),
-        np.zeros(LOG_ROWS, LOG_DTYPE),
+        np.zeros(RESULT_ROWS, ORDERS_DTYPE),
+        np.zeros(RESULT_ROWS, FILLS_DTYPE),
+        np.zeros(RESULT_ROWS, np.int64),
     )
 
 
 def grow_desk(desk: FastDesk) -> FastDesk:
     """The same desk with room for twice as many tickets, commands and news; the scalars stay in place."""
     rows, s = 2 * len(desk.tickets), desk.scalars
-    grown = new_desk(rows)._replace(scalars=s, log=desk.log)
+    grown = new_desk(rows)._replace(scalars=s, orders=desk.orders, fills=desk.fills, counters=desk.counters)
     grown.tickets[: len(desk.tickets)] = desk.tickets
     grown.open[: len(desk.open)] = desk.open
     for new, old, head, tail in (
@@ -168,11 +151,33 @@ def grow_desk(desk: FastDesk) -> FastDesk:
     return grown
 
 
+def grow_results(desk: FastDesk, rows: int) -> FastDesk:
+    """The same desk with room for at least `rows` more orders and fills."""
+
+    def longer(array: np.ndarray, used: int) -> np.ndarray:
+        if used + rows <= len(array):
+            return array
+        return copied_rows(array[:used], 2 * (used + rows))
+
+    orders, fills = desk.scalars[[N_ORDERS, N_FILLS]].tolist()
+    return desk._replace(
+        orders=longer(desk.orders, orders),
+        fills=longer(desk.fills, fills),
+        counters=longer(desk.counters, fills),
+    )
+
+
+def copied_rows(array: np.ndarray, size: int) -> np.ndarray:
+    """A copy of (n,) rows without gaps, `size` >= n long, as bytes: numpy copies records field by field."""
+    copy = np.zeros(size, array.dtype)
+    copy.view(np.uint8)[: array.nbytes] = array.view(np.uint8)
+    return copy
+
+
 def with_aligned_rows(desk: FastDesk) -> FastDesk:
     """The same desk with its rows laid out as compiled code expects: a pickle loses their alignment."""
     return desk._replace(
         tickets=copied_by_field(desk.tickets, TICKET_DTYPE),
         outbox=copied_by_field(desk.outbox, COMMAND_DTYPE),
         inbox=copied_by_field(desk.inbox, NEWS_DTYPE),
-        log=copied_by_field(desk.log, LOG_DTYPE),
     )

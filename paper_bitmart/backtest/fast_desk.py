@@ -145,7 +145,7 @@ def _put(desk, what, ticket, delay_ns):  # type: ignore[no-untyped-def]
     s = desk.scalars
     arrival_ns = max(s[NOW_NS] + delay_ns, s[OUT_LATEST_NS])
     s[OUT_LATEST_NS] = arrival_ns
-    row = desk.outbox[s[OUT_TAIL] % len(desk.outbox)]
+    row = desk.outbox[s[OUT_TAIL] & (len(desk.outbox) - 1)]
     row["arrival_ns"], row["number"] = arrival_ns, desk.tickets[ticket]["number"]
     row["ticket"], row["what"] = ticket, what
     s[OUT_TAIL] += 1

@@ -12,10 +12,11 @@ from paper_bitmart.backtest.fast_arrays import (
     IN_HEAD,
     IN_READ,
     IN_TAIL,
-    N_LOG,
+    N_FILLS,
+    N_ORDERS,
     NEED_CHUNK,
-    NEED_LOG,
     NEED_READER,
+    NEED_RESULTS,
     NEED_ROOM,
     NEWS,
     NOW_NS,
@@ -31,8 +32,11 @@ from paper_bitmart.backtest.fast_arrays import (
     WAKE_NS,
 )
 from paper_bitmart.backtest.fast_orders import execute, free_ticket, has_place_room, hear, read_reports
-from paper_bitmart.backtest.step_matcher import apply_until_report, cached, lean
+from paper_bitmart.backtest.step_matcher import apply_until_report, cached, lean, lean_inlined
 from paper_bitmart.matching.core.state import N_REPORTS
+
+play = lean_inlined(getattr(apply_until_report, "py_func", apply_until_report))
+"""Inlined, because a call hands over the State by value and there are several between two wake-ups."""
 
 
 @cached
@@ -52,26 +56,33 @@ def advance(st, desk, events, start, end_ns, is_last):  # type: ignore[no-untype
             why = s[STOP]
             s[STOP] = GO
             return i, why
-        # One turn reports at most as much as the core's own buffer holds, and what was sent to the client.
-        if s[N_LOG] + st.reports.shape[0] + 2 > len(desk.log):
-            return i, NEED_LOG
+        # A ring that is empty begins again at its first rows, which are in the processor's cache.
+        if s[OUT_HEAD] == s[OUT_TAIL]:
+            s[OUT_HEAD] = s[OUT_TAIL] = 0
+        if s[IN_READ] == s[IN_TAIL]:
+            s[IN_READ] = s[IN_HEAD] = s[IN_TAIL] = 0
+        # One turn reports at most as much as the core's own buffer holds, and accepts or cancels one order.
+        if s[N_ORDERS] == len(desk.orders) or s[N_FILLS] + st.reports.shape[0] > len(desk.fills):
+            return i, NEED_RESULTS
         if s[IN_TAIL] - s[IN_READ] + st.reports.shape[0] + 2 > len(desk.inbox):
             return i, NEED_READER
         if i == n and not is_last:
             return i, NEED_CHUNK
         arrival_ns = (
-            desk.outbox[s[OUT_HEAD] % len(desk.outbox)]["arrival_ns"]
+            desk.outbox[s[OUT_HEAD] & (len(desk.outbox) - 1)]["arrival_ns"]
             if s[OUT_HEAD] < s[OUT_TAIL]
             else FOREVER_NS
         )
-        news_ns = desk.inbox[s[IN_HEAD] % len(desk.inbox)]["at_ns"] if s[IN_HEAD] < s[IN_TAIL] else FOREVER_NS
+        news_ns = (
+            desk.inbox[s[IN_HEAD] & (len(desk.inbox) - 1)]["at_ns"] if s[IN_HEAD] < s[IN_TAIL] else FOREVER_NS
+        )
         at_ns = min(min(end_ns, s[TIMER_NS]), min(min(arrival_ns, news_ns), s[WAKE_NS]))
         if st.scalars[N_REPORTS] > 0 or (i < n and events[i]["recv_ns"] <= at_ns):
             if st.scalars[N_REPORTS] > 0:
                 # A chunk ended, or room was made, amid a moment that changed an order.
                 at_ns = min(at_ns, st.reports[0]["at_ns"])
             first = i
-            i = apply_until_report(st, events, i, at_ns)
+            i = play(st, events, i, at_ns)
             s[ROWS_DONE] += i - first
             has_report = st.scalars[N_REPORTS] > 0
             until_ns = st.reports[0]["at_ns"] if has_report else at_ns
@@ -115,7 +126,7 @@ def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  
         if why == WAKE:
             on_book(desk, st, memory)
         elif why == NEWS:
-            news = desk.inbox[(s[IN_HEAD] - 1) % len(desk.inbox)]
+            news = desk.inbox[(s[IN_HEAD] - 1) & (len(desk.inbox) - 1)]
             on_news(desk, st, memory, news["ticket"], news["what"], news["price"], news["lots"])
         else:
             return i, why

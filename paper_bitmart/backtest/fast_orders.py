@@ -18,16 +18,15 @@ from paper_bitmart.backtest.fast_arrays import (
     IS_TRADABLE,
     LAST_PRICE,
     LIVE_MAX,
-    LOG_DONE,
     MAX_LOTS,
     MIN_BUY,
     MIN_LOTS,
     MIN_SELL,
+    N_FILLS,
     N_LIVE,
-    N_LOG,
     N_OPEN,
+    N_ORDERS,
     N_REFUSED,
-    NEXT_ORDER_ID,
     OPEN,
     ORDER,
     OUT_HEAD,
@@ -41,8 +40,11 @@ from paper_bitmart.backtest.fast_arrays import (
     WANTED,
 )
 from paper_bitmart.backtest.fast_money import covers, freeze, limit_buy_hold, release, settle
+from paper_bitmart.backtest.recorder import BY_SYSTEM, CANCELED
+from paper_bitmart.backtest.recorder import FILLED as DONE_FILLING
 from paper_bitmart.backtest.step_matcher import lean, lean_inlined
 from paper_bitmart.exchange.checks import UNITS_MAX
+from paper_bitmart.exchange.identifiers import ORDER_ID_FIRST
 from paper_bitmart.feed.events import Kind
 from paper_bitmart.matching.core import arrivals, own_orders
 from paper_bitmart.matching.core.book import count_levels
@@ -68,7 +70,7 @@ MARKET = arrivals.MARKET
 def has_place_room(st, desk):  # type: ignore[no-untyped-def]
     """Is there room in the core for the next command, should it be an order?"""
     s = desk.scalars
-    command = desk.outbox[s[OUT_HEAD] % len(desk.outbox)]
+    command = desk.outbox[s[OUT_HEAD] & (len(desk.outbox) - 1)]
     if command["what"] != ORDER:
         return True
     order = desk.tickets[command["ticket"]]
@@ -97,7 +99,7 @@ def has_place_room(st, desk):  # type: ignore[no-untyped-def]
 def execute(st, desk, events, i):  # type: ignore[no-untyped-def]
     """The next command meets the venue; `events[:i]` of the chunk have been played."""
     s = desk.scalars
-    command = desk.outbox[s[OUT_HEAD] % len(desk.outbox)]
+    command = desk.outbox[s[OUT_HEAD] & (len(desk.outbox) - 1)]
     s[OUT_HEAD] += 1
     ticket, at_ns = command["ticket"], command["arrival_ns"]
     row = desk.tickets[ticket]
@@ -112,9 +114,7 @@ def execute(st, desk, events, i):  # type: ignore[no-untyped-def]
                 s[STOP] = REFUSAL
     elif row["number"] == command["number"] and row["live"]:
         own_orders.remove_order(st, row["slot"])
-        end_order(s, row)
-        log = add_log(desk, ENDED, at_ns, row["order_id"])
-        log["by_user"] = 1
+        end_order(desk, row, CANCELED, at_ns)
         tell(desk, ENDED, ticket, at_ns, 0, 0, 1)
     else:
         # A cancel that lost its race: its sender hears of the order's end first, and of nothing else.
@@ -165,13 +165,14 @@ def place(st, desk, ticket, hold, at_ns):  # type: ignore[no-untyped-def]
     """Accept a checked order, match it, and tell what became of it."""
     s = desk.scalars
     row = desk.tickets[ticket]
-    row["order_id"], row["live"] = s[NEXT_ORDER_ID], 1
-    s[NEXT_ORDER_ID] += 1
+    order = desk.orders[s[N_ORDERS]]
+    row["order_id"], row["live"] = ORDER_ID_FIRST + s[N_ORDERS], 1
+    s[N_ORDERS] += 1
     s[N_LIVE] += 1
     freeze(s, row, hold)
-    log = add_log(desk, ACCEPTED, at_ns, row["order_id"])
-    log["side"], log["kind"], log["price"], log["lots"] = row["side"], row["kind"], row["price"], row["size"]
-    log["ahead_after"] = -1.0
+    order["order_id"], order["created_ns"], order["queue_ahead"] = row["order_id"], at_ns, -1.0
+    order["side"], order["type"] = row["side"], row["kind"]
+    order["price_ticks"], order["size_lots"] = row["price"], row["size"]
     tell(desk, ACCEPTED, ticket, at_ns, 0, 0, 0)
     # The core knows an order by its ticket's row, so that a report leads back to it at once.
     # All as int64: one compiled version of `arrive` serves this and the venue.
@@ -187,7 +188,7 @@ def place(st, desk, ticket, hold, at_ns):  # type: ignore[no-untyped-def]
     for k in range(st.scalars[N_REPORTS]):
         report = st.reports[k]
         if report["kind"] == REST and report["order_id"] == ticket:
-            log["ahead_after"] = known(report["ahead_after"])
+            order["queue_ahead"] = known(report["ahead_after"])
     read_reports(st, desk)
 
 
@@ -198,8 +199,11 @@ def known(ahead):  # type: ignore[no-untyped-def]
 
 
 @lean_inlined
-def end_order(s, row):  # type: ignore[no-untyped-def]
-    """An order is over at the venue."""
+def end_order(desk, row, state, at_ns):  # type: ignore[no-untyped-def]
+    """An order is over at the venue; `state` as in the results."""
+    s = desk.scalars
+    order = desk.orders[row["order_id"] - ORDER_ID_FIRST]
+    order["state"], order["closed_ns"] = state, at_ns
     row["live"] = 0
     s[N_LIVE] -= 1
     release(s, row)
@@ -207,7 +211,7 @@ def end_order(s, row):  # type: ignore[no-untyped-def]
 
 @lean_inlined
 def read_reports(st, desk):  # type: ignore[no-untyped-def]
-    """Log what the core did to orders, settle it, and send word of it."""
+    """Write down what the core did to orders, settle it, and send word of it."""
     s = desk.scalars
     for k in range(st.scalars[N_REPORTS]):
         report = st.reports[k]
@@ -219,40 +223,31 @@ def read_reports(st, desk):  # type: ignore[no-untyped-def]
         if report["kind"] == CANCEL_BY_SYSTEM:
             # A market buy that spent its last unit is filled, though the core saw a rest too small to name.
             if row["live"]:
-                end_order(s, row)
-                add_log(desk, ENDED, at_ns, row["order_id"])
+                end_order(desk, row, BY_SYSTEM, at_ns)
                 tell(desk, ENDED, ticket, at_ns, 0, 0, 1)
             continue
         price, lots, role = report["price_ticks"], report["size_lots"], report["role"]
         is_market = row["kind"] == MARKET
         fee, is_complete = settle(s, row, price, lots, role == TAKER, report["leaves_lots"], is_market)
+        desk.orders[row["order_id"] - ORDER_ID_FIRST]["filled_lots"] += lots
         if is_complete:
-            end_order(s, row)
-        log = add_log(desk, FILLED, at_ns, row["order_id"])
-        log["exch_ns"], log["price"], log["lots"] = report["exch_ns"], price, lots
-        log["fee_e8"] = fee // s[FEE_STEP]
-        log["evidence_price"], log["evidence_lots"] = report["evidence_price_ticks"], report["evidence_lots"]
-        log["ahead_before"], log["ahead_after"] = known(report["ahead_before"]), known(report["ahead_after"])
-        log["side"], log["role"], log["reason"] = row["side"], role, report["reason"]
-        log["kind"], log["ends"] = row["kind"], is_complete
+            end_order(desk, row, DONE_FILLING, at_ns)
+        fill = desk.fills[s[N_FILLS]]
+        desk.counters[s[N_FILLS]] = 0
         if report["reason"] == SELF_TRADE:
-            log["counter_id"] = desk.tickets[report["counter_id"]]["order_id"]
+            desk.counters[s[N_FILLS]] = desk.tickets[report["counter_id"]]["order_id"]
+        s[N_FILLS] += 1
+        fill["at_ns"], fill["exch_ns"], fill["order_id"] = at_ns, report["exch_ns"], row["order_id"]
+        fill["side"], fill["role"], fill["evidence"] = row["side"], role, report["reason"]
+        fill["price_ticks"], fill["size_lots"], fill["fee_e8"] = price, lots, fee // s[FEE_STEP]
+        fill["evidence_price_ticks"] = report["evidence_price_ticks"]
+        fill["evidence_lots"] = report["evidence_lots"]
+        fill["ahead_before"], fill["ahead_after"] = (
+            known(report["ahead_before"]),
+            known(report["ahead_after"]),
+        )
         tell(desk, FILLED, ticket, at_ns, price, lots, is_complete)
     st.scalars[N_REPORTS] = 0
-
-
-@lean_inlined
-def add_log(desk, what, at_ns, order_id):  # type: ignore[no-untyped-def]
-    """A new line of the log; the caller fills in what its kind needs."""
-    s = desk.scalars
-    row = desk.log[s[N_LOG]]
-    s[N_LOG] += 1
-    row["what"], row["at_ns"], row["order_id"] = what, at_ns, order_id
-    row["exch_ns"] = row["counter_id"] = row["price"] = row["lots"] = row["fee_e8"] = 0
-    row["evidence_price"] = row["evidence_lots"] = 0
-    row["ahead_before"] = row["ahead_after"] = 0.0
-    row["side"] = row["kind"] = row["role"] = row["reason"] = row["by_user"] = row["ends"] = 0
-    return row
 
 
 @lean_inlined
@@ -261,10 +256,10 @@ def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyp
     s = desk.scalars
     arrival_ns = max(at_ns + s[RESPONSE_NS], s[IN_LATEST_NS])
     s[IN_LATEST_NS] = arrival_ns
-    row = desk.inbox[s[IN_TAIL] % len(desk.inbox)]
+    row = desk.inbox[s[IN_TAIL] & (len(desk.inbox) - 1)]
     row["at_ns"], row["ticket"], row["order_id"] = arrival_ns, ticket, desk.tickets[ticket]["order_id"]
     row["what"], row["price"], row["lots"], row["ends"] = what, price, lots, ends
-    row["log_row"] = s[LOG_DONE] + s[N_LOG] - 1
+    row["fill_row"] = s[N_FILLS] - 1
     s[IN_TAIL] += 1
 
 
@@ -272,7 +267,7 @@ def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyp
 def hear(desk):  # type: ignore[no-untyped-def]
     """The next news reach the client; returns whether the strategy wants to be told."""
     s = desk.scalars
-    news = desk.inbox[s[IN_HEAD] % len(desk.inbox)]
+    news = desk.inbox[s[IN_HEAD] & (len(desk.inbox) - 1)]
     s[IN_HEAD] += 1
     ticket, what = news["ticket"], news["what"]
     row = desk.tickets[ticket]

@@ -4,26 +4,32 @@ TooManyOrders    more orders open, or commands in flight, than a compiled strate
 MoneyTooLarge    an order, or what was earned, is beyond 64-bit money; plain strategies can run on the venue
 """
 
-from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from paper_bitmart.backtest import fast_arrays as at
-from paper_bitmart.backtest.fast_arrays import LOG_DTYPE, grow_desk, new_desk, with_aligned_rows
+from paper_bitmart.backtest.fast_arrays import (
+    copied_rows,
+    grow_desk,
+    grow_results,
+    new_desk,
+    with_aligned_rows,
+)
 from paper_bitmart.backtest.money_units import Funds, MoneyUnits
 from paper_bitmart.backtest.step_matcher import StepMatcher
 from paper_bitmart.backtest.tape import Tape, TapeReader
 from paper_bitmart.exchange.checks import SymbolLimits
 from paper_bitmart.exchange.fees import FeeRates
-from paper_bitmart.exchange.identifiers import ORDER_ID_FIRST
 from paper_bitmart.exchange.lifecycle import VenueInconsistent
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.matching.core.book import count_levels
+from paper_bitmart.matching.core.state import grow_pool, grow_rows
 from paper_bitmart.matching.models import QueueModel
 
+SOON_ROWS, ROOM = 4_096, 512
 RETURNS = frozenset({at.DONE, at.WAKE, at.NEWS, at.TIMER, at.REFUSAL})
 
 Step = Callable[..., tuple[int, int]]
@@ -59,23 +65,31 @@ class CompiledRun(StepMatcher):
         super().__init__(queue_model=queue_model)
         self.rules, self.funds, self.money = tape.rules, funds, MoneyUnits.of(tape.rules)
         self.limits = SymbolLimits(tape.rules)
+        self._make_roomy()
         self.reader = TapeReader(tape)
         self.size = tape.size
         self.desk = new_desk()
-        self._logs: list[np.ndarray] = []
-        self._log_starts: list[int] = []
         self._feed_state = FeedState.SYNCING
         s = self.desk.scalars
         s[[at.ENTRY_NS, at.CANCEL_NS, at.RESPONSE_NS]] = delays
         s[at.NOW_NS] = tape.first_ns
         s[at.WAKE_EVERY_NS], s[at.WAKE_NS] = wake_every_ns, tape.first_ns + wake_every_ns
-        s[at.NEXT_ORDER_ID] = ORDER_ID_FIRST
         s[at.LIVE_MAX] = VenueSettings().open_orders_per_account_max
         s[[at.MAKER_PPM, at.TAKER_PPM]] = rates
         s[at.FEED_ROW] = at.FOREVER_NS
         self._set_limits(s)
         self._set_funds(s)
         self._look_for_feed()
+
+    def _make_roomy(self) -> None:
+        """Room for a few dozen orders from the start, so that the core is asked for room rarely."""
+        grown = grow_rows(
+            self._core, ROOM, "far_keys", "far_sizes", "scratch_keys", "scratch_sizes", "pending"
+        )
+        grown = grow_rows(grown, ROOM, "touched", "own_keys", "own_slots", "reports")
+        for pool in ("orders", "own_levels", "taken"):
+            grown = grow_pool(grown, pool, ROOM)
+        self._core = grow_pool(grown, "guesses", 8 * ROOM)
 
     def _set_limits(self, s: np.ndarray) -> None:
         limits, tick_lot_atoms = self.limits, self.money.unit_atoms * self.money.per_tick_lot
@@ -132,17 +146,16 @@ class CompiledRun(StepMatcher):
     @property
     def best_keys(self) -> np.ndarray:
         """(2,) int64, the core's keys of the best bid and ask; stays in place."""
-        return self._state.best
+        return self._core.best
 
     def resting(self, slot: int) -> np.void:
         """What the core knows of a resting order."""
-        order: np.void = self._state.orders[slot]
+        order: np.void = self._core.orders[slot]
         return order
 
     def has_filled(self, side: int) -> bool:
         """Was there any fill of a buy (0), of a sell (1)?"""
-        log = self.log()
-        return bool(np.any((log["what"] == at.FILLED) & (log["side"] == side)))
+        return bool(np.any(self.desk.fills["side"][: self.desk.scalars[at.N_FILLS]] == side))
 
     def earned(self) -> tuple[int, int, int, int]:
         """Atoms of (quote available, quote frozen, base available, base frozen) above what there was."""
@@ -164,7 +177,7 @@ class CompiledRun(StepMatcher):
         while True:
             chunk, start = reader.chunk, reader.start
             is_last = reader.done + len(chunk) - start >= self.size
-            end, why = step(self._state, self.desk, chunk, start, end_ns, is_last)
+            end, why = step(self._core, self.desk, chunk, start, end_ns, is_last)
             if on_rows is not None and end > start:
                 on_rows(chunk[start:end])
             reader.advance(end)
@@ -193,9 +206,12 @@ class CompiledRun(StepMatcher):
         """Until the source has said that its feed lives, the venue takes no orders."""
         s, reader = self.desk.scalars, self.reader
         if s[at.FEED_ROW] == at.FOREVER_NS:
-            changes = np.flatnonzero(reader.chunk["kind"][reader.start :] == Kind.FEED_STATE)
-            if len(changes):
-                s[at.FEED_ROW] = reader.done + changes[0]
+            # Mostly among the first rows: the whole chunk is looked at only if it is not.
+            for end in (reader.start + SOON_ROWS, len(reader.chunk)):
+                changes = np.flatnonzero(reader.chunk["kind"][reader.start : end] == Kind.FEED_STATE)
+                if len(changes):
+                    s[at.FEED_ROW] = reader.done + changes[0]
+                    return
 
     def _make_room(self, why: int) -> None:
         if why == at.TOO_MUCH:
@@ -206,15 +222,12 @@ class CompiledRun(StepMatcher):
                 "too large for the compiled loop; Backtest(..., engine='venue') has no such bound"
             )
         if why == at.NEED_ROOM:
-            levels = max(int(count_levels(self._state, side)) for side in (0, 1)) + 1
+            levels = max(int(count_levels(self._core, side)) for side in (0, 1)) + 1
             self._grow(levels=levels, account=0)
         if why == at.NEED_READER and not self._has_news_room():
             self.grow_desk()
-        if why == at.NEED_LOG:
-            self._take_log()
-            need = 2 * self._state.reports.shape[0]
-            if need > len(self.desk.log):
-                self.desk = self.desk._replace(log=np.zeros(2 * need, LOG_DTYPE))
+        if why == at.NEED_RESULTS:
+            self.desk = grow_results(self.desk, self._core.reports.shape[0])
 
     def grow_desk(self) -> None:
         """Make room for twice as many tickets, commands and news."""
@@ -222,7 +235,7 @@ class CompiledRun(StepMatcher):
 
     def _has_news_room(self) -> bool:
         s, desk = self.desk.scalars, self.desk
-        return bool(s[at.IN_TAIL] - s[at.IN_READ] + self._state.reports.shape[0] + 2 <= len(desk.inbox))
+        return bool(s[at.IN_TAIL] - s[at.IN_READ] + self._core.reports.shape[0] + 2 <= len(desk.inbox))
 
     def check_money(self) -> None:
         """Compare the balances with the sum of the fills, and what is frozen with the open orders.
@@ -230,14 +243,11 @@ class CompiledRun(StepMatcher):
         Raises:
             VenueInconsistent: a defect of the compiled desk.
         """
-        log = self.log()
-        fills = log[log["what"] == at.FILLED]
-        columns = (fills[name].tolist() for name in ("side", "price", "lots", "fee_e8"))
-        quote = base = 0
-        for side, price, lots, fee_e8 in zip(*columns, strict=True):
-            sign = -1 if side else 1
-            base += sign * lots
-            quote -= sign * price * lots * self.money.per_tick_lot + fee_e8 * self.money.per_fee_step
+        fills = self.desk.fills[: self.desk.scalars[at.N_FILLS]]
+        bought = np.where(fills["side"] == 0, fills["size_lots"], -fills["size_lots"])
+        base = exact_sum(bought)
+        quote = -exact_sum(bought * fills["price_ticks"]) * self.money.per_tick_lot
+        quote -= exact_sum(fills["fee_e8"]) * self.money.per_fee_step
         live = self.desk.tickets[self.desk.tickets["live"] == 1]
         frozen = [sum(live["hold"][live["side"] == side].tolist()) for side in (0, 1)]
         s = self.desk.scalars.tolist()
@@ -251,27 +261,19 @@ class CompiledRun(StepMatcher):
         if found != expected or min(found) < 0:
             raise VenueInconsistent(f"balances are {found}, fills and open orders make {expected}")
 
-    # --- the log ---
+    # --- what happened ---
 
-    def log(self) -> np.ndarray:
-        """(n,) LOG_DTYPE: everything that happened to orders so far."""
-        self._take_log()
-        return np.concatenate([*self._logs, np.zeros(0, LOG_DTYPE)])
+    def orders(self) -> np.ndarray:
+        """(n,) ORDERS_DTYPE in order of acceptance."""
+        count = int(self.desk.scalars[at.N_ORDERS])
+        return copied_rows(self.desk.orders[:count], count)
 
-    def log_line(self, row: int) -> np.void:
-        """One line, counted from the start of the run."""
-        done = int(self.desk.scalars[at.LOG_DONE])
-        if row >= done:
-            return self.desk.log[row - done]
-        block = bisect_right(self._log_starts, row) - 1
-        line: np.void = self._logs[block][row - self._log_starts[block]]
-        return line
+    def fills(self) -> np.ndarray:
+        """(n,) FILLS_DTYPE in order of time."""
+        count = int(self.desk.scalars[at.N_FILLS])
+        return copied_rows(self.desk.fills[:count], count)
 
-    def _take_log(self) -> None:
-        s = self.desk.scalars
-        count = int(s[at.N_LOG])
-        if count:
-            self._log_starts.append(int(s[at.LOG_DONE]))
-            self._logs.append(self.desk.log[:count].copy())
-            s[at.LOG_DONE] += count
-            s[at.N_LOG] = 0
+
+def exact_sum(values: np.ndarray) -> int:
+    """Sum of (n,) int64 that may not fit 64 bits: the halves are summed apart. n < 2^31."""
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())

@@ -12,10 +12,21 @@ from numba import njit
 from paper_bitmart.matching.core import loop
 from paper_bitmart.matching.core.book import level_size, next_key
 from paper_bitmart.matching.core.compiled import SOURCES_STAMP
-from paper_bitmart.matching.core.state import N_ACTIVE, N_REPORTS, NO_KEY, key_of, with_aligned_records
+from paper_bitmart.matching.core.state import (
+    CUSTOM_SHARE,
+    N_ACTIVE,
+    N_GUESSES,
+    N_PENDING,
+    N_REPORTS,
+    N_TAKEN,
+    NO_KEY,
+    key_of,
+    with_aligned_records,
+)
 from paper_bitmart.matching.matcher import MAX_NS, WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
+EVENTS_AT_ONCE = 32
 _FAST_SOURCES = (Path(__file__), *sorted(Path(__file__).parent.glob("fast_*.py")))
 _FAST_STAMP = hashlib.sha256(b"".join(path.read_bytes() for path in _FAST_SOURCES)).hexdigest()
 
@@ -45,17 +56,45 @@ def lean_inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+@lean_inlined
+def events_with_room(st):  # type: ignore[no-untyped-def]
+    """How many of the next events certainly find room in every array (see `loop.has_room`), at most 32.
+
+    An event adds at most one far level, print and own level, a report and a used-up size for each own order,
+    and one guess for each own level.
+    """
+    active = max(st.scalars[N_ACTIVE], 1)
+    count = min(
+        st.far_keys.shape[1] - max(st.n_far[0], st.n_far[1]), st.pending.shape[0] - st.scalars[N_PENDING]
+    )
+    count = min(count, (st.reports.shape[0] - st.scalars[N_REPORTS] - 1) // active, EVENTS_AT_ONCE)
+    own = st.n_own[0] + st.n_own[1]
+    if own > 0:
+        count = min(count, min(st.own_levels.shape[0], st.own_keys.shape[1], st.touched.shape[0]) - own - 1)
+        count = min(count, (st.guesses.shape[0] - st.scalars[N_GUESSES] - 1) // (own + EVENTS_AT_ONCE + 1))
+        count = min(count, (st.taken.shape[0] - st.scalars[N_TAKEN] - 1) // active)
+    return count
+
+
 @cached
 def apply_until_report(st, events, start, until_ns):  # type: ignore[no-untyped-def]
     """As `loop.apply_events`, and it also stops after the events of the first receive time with a report."""
-    n = len(events)
-    for i in range(start, n):
-        event = events[i]
-        if event["recv_ns"] > until_ns or not loop.has_room(st):
-            return i
-        loop.apply_event(st, event)
-        if st.scalars[N_REPORTS] > 0 and event["recv_ns"] < until_ns:
-            until_ns = event["recv_ns"]
+    n, i = len(events), start
+    while i < n:
+        # Room is looked for once for many events: the question costs as much as applying one.
+        count = min(n - i, events_with_room(st))
+        if count <= 0:
+            if not loop.has_room(st):
+                return i
+            count = 1
+        for i in range(i, i + count):  # noqa: B020 (the last one is wanted below)
+            event = events[i]
+            if event["recv_ns"] > until_ns:
+                return i
+            loop.apply_event(st, event)
+            if st.scalars[N_REPORTS] > 0 and event["recv_ns"] < until_ns:
+                until_ns = event["recv_ns"]
+        i += 1
     return n
 
 
@@ -108,6 +147,8 @@ class StepMatcher(Matcher):
         """A pickle loses the alignment of records, which compiled code is made for."""
         self.__dict__.update(fields)
         self._core = with_aligned_records(self._core)
+        # The address of a queue model of one's own means nothing in another process.
+        self._core.scalars[CUSTOM_SHARE] = self.queue_model.address
 
     @property
     def has_orders(self) -> bool:

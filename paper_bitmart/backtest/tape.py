@@ -157,7 +157,7 @@ class TapeReader:
             self.next_ns = NEVER_NS
             return
         self.chunk, self.start = chunk, 0
-        self._times = np.ascontiguousarray(chunk["recv_ns"])
+        self._times = chunk["recv_ns"]
         self.next_ns = int(self._times[0])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.fast_money import fee_of, limit_buy_hold
-from paper_bitmart.backtest.fast_run import CompiledRun, MoneyTooLarge
+from paper_bitmart.backtest.fast_run import CompiledRun, MoneyTooLarge, exact_sum
 from paper_bitmart.backtest.money_units import Funds, MoneyUnits
 from paper_bitmart.backtest.strategy import Strategy
 from paper_bitmart.backtest.tape import ArrayTape
@@ -230,6 +230,11 @@ def test_fees_and_holds_are_the_ledgers_to_the_last_unit(run):
         for ppm in (*FEES, 0, 1, 999_999, 1_000_000):
             assert fee_of(s, notional // unit, ppm) * unit == fees.fee_atoms(notional, ppm)
         assert limit_buy_hold(s, price, lots) * unit == holds.limit_buy_hold(RULES, price, lots, FEES)
+
+
+def test_sums_are_exact_beyond_64_bits():
+    values = np.array([2**62, 2**62, -5, 2**62 + 1, -(2**61), 3], np.int64)
+    assert exact_sum(values) == sum(values.tolist())
 
 
 def test_money_that_does_not_add_up_is_found(run):
