@@ -156,7 +156,7 @@ class Day:
             events += venue.cancel(ACCOUNT, order_id=self.order_id, at_ns=at_ns)
             self.order_id = None
         if venue.feed_state(SYMBOL) == FeedState.LIVE:  # at the recording's joint it is not
-            best_bid = venue.rules[SYMBOL].price(self.wheel.views[SYMBOL].bids.keys()[-1])
+            best_bid = venue.rules[SYMBOL].price(max(self.wheel.views[SYMBOL].bids))
             placed = venue.submit(ACCOUNT, limit_maker(best_bid), at_ns)
             self.order_id = next(event.order.order_id for event in placed if isinstance(event, OrderAccepted))
             events += placed
