@@ -14,7 +14,7 @@ import msgspec
 
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.realism.outcomes import OneFill
-from paper_bitmart.realism.real_orders import ROLES, SIDES, TYPES, RealOrder, RealOrders, RealOrdersError, Row
+from paper_bitmart.realism.real_orders import ROLES, RealOrder, RealOrders, RealOrdersError, Row
 
 MS = 10**6
 OPEN = ("new", "partially_filled")
@@ -55,7 +55,8 @@ def read_bitmart(
             elif state == "failed":
                 left_out["that the venue failed to take"] += 1
             else:
-                order = _order(row, order_id, symbol, offset_ns[symbol])
+                sent_ns = row.whole("createTime") * MS + offset_ns[symbol]
+                order = row.order(order_id, symbol, sent_ns)
                 ended_ns = row.whole("updateTime") * MS + offset_ns[symbol]
                 last_ns = max(last_ns, ended_ns)
                 if state in CANCELLED and row.values.get("cancelSource", "user") == "user":
@@ -81,21 +82,6 @@ def read_bitmart(
         else:
             left_out[TRADES_MISSING] += 1
     return RealOrders(kept, left_out, sent_on_venue_clock=True, cancelled_on_venue_clock=True)
-
-
-def _order(row: Row, order_id: str, symbol: str, offset_ns: int) -> RealOrder:
-    kind, side = row.text("type", TYPES), row.text("side", SIDES)
-    by_amount = kind == "market" and side == "buy"
-    return RealOrder(
-        order_id=order_id,
-        symbol=symbol,
-        side=side,
-        type=kind,
-        price_ticks=0 if kind == "market" else row.ticks("price", symbol),
-        size_lots=0 if by_amount else row.lots("size", symbol),
-        notional=row.number("notional") if by_amount else None,
-        sent_ns=row.whole("createTime") * MS + offset_ns,
-    )
 
 
 def _fill(row: Row, symbol: str, offset_ns: int) -> OneFill:

@@ -18,8 +18,6 @@ from paper_bitmart.realism.outcomes import OneFill
 from paper_bitmart.realism.real_orders import (
     EARLY_NS,
     ROLES,
-    SIDES,
-    TYPES,
     RealOrder,
     RealOrders,
     RealOrdersError,
@@ -118,18 +116,7 @@ def _take(
 
 
 def _order(row: Row, order_id: str, times: Mapping[str, str], offset_ns: int) -> RealOrder:
-    symbol, kind, side = row.text("symbol"), row.text("type", TYPES), row.text("side", SIDES)
-    by_amount = kind == "market" and side == "buy"
-    order = RealOrder(
-        order_id=order_id,
-        symbol=symbol,
-        side=side,
-        type=kind,
-        price_ticks=0 if kind == "market" else row.ticks("price", symbol),
-        size_lots=0 if by_amount else row.lots("size", symbol),
-        notional=row.number("notional") if by_amount else None,
-        sent_ns=_time(row, times["sent"], offset_ns),
-    )
+    order = row.order(order_id, row.text("symbol"), _time(row, times["sent"], offset_ns))
     if row.has(times["cancel"]):
         order.cancel_ns = _time(row, times["cancel"], offset_ns)
         if order.cancel_ns < order.sent_ns:

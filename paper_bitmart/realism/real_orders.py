@@ -134,6 +134,21 @@ class Row:
         except (BitmartError, NotAMultiple) as error:
             raise self.fault(name, str(error)) from error
 
+    def order(self, order_id: str, symbol: str, sent_ns: int) -> RealOrder:
+        """What was asked for: the fields `type`, `side`, `price`, `size` and, of a market buy, `notional`."""
+        kind, side = self.text("type", TYPES), self.text("side", SIDES)
+        by_amount = kind == "market" and side == "buy"
+        return RealOrder(
+            order_id=order_id,
+            symbol=symbol,
+            side=side,
+            type=kind,
+            price_ticks=0 if kind == "market" else self.ticks("price", symbol),
+            size_lots=0 if by_amount else self.lots("size", symbol),
+            notional=self.number("notional") if by_amount else None,
+            sent_ns=sent_ns,
+        )
+
     def fault(self, name: str, why: str) -> RealOrdersError:
         return RealOrdersError(self.path, self.place, name, why)
 
