@@ -84,7 +84,7 @@ class Shell:
             case "cancel_all":
                 await self._cancel_all(line.arguments)
             case "wait":
-                await self.exchange.time.wait(read_duration_ns(line.arguments[0]))
+                await self.exchange.time.wait(read_duration_ns("".join(line.arguments)))
             case "exit":
                 self.is_done = True
             case "help":
@@ -165,7 +165,10 @@ class Shell:
             "" if view.state is FeedState.LIVE else f"\nfeed {view.state.name.lower()}: not to be trusted now"
         )
         return (
-            words.table((pair.upper(), f"price {rules.quote}", f"size {rules.base}", "yours"), rows) + state
+            words.table(
+                (trading_pair_of(symbol), f"price {rules.quote}", f"size {rules.base}", "yours"), rows
+            )
+            + state
         )
 
     def _own(self, symbol: str, side: str, price_ticks: int) -> str:

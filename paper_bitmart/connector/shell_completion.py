@@ -14,6 +14,9 @@ from paper_bitmart.connector import shell_words as words
 from paper_bitmart.connector.paper_exchange import PaperExchange
 from paper_bitmart.connector.shell_lines import USAGES
 
+CLOSED_OFFERED_MAX = 10
+"""Closed orders that `why` offers, the latest first."""
+
 Words = Mapping[str, "Words | None"]
 """A word, and what may follow it; None: nothing that could be guessed."""
 
@@ -23,15 +26,16 @@ def next_words(exchange: PaperExchange) -> Words:
     pairs = [trading_pair_of(symbol) for symbol in exchange.rules]
     order_types = dict.fromkeys(("limit", "limit_maker", "ioc", "market"))
     one_pair = dict.fromkeys(pairs)
-    orders = dict.fromkeys(
-        words.number_of(order.order_id) for order in exchange.venue.open_orders(exchange.account)
-    )
+    venue, account = exchange.venue, exchange.account
+    orders = dict.fromkeys(words.number_of(order.order_id) for order in venue.open_orders(account))
+    closed = venue.order_history(account, limit=CLOSED_OFFERED_MAX)
+    explained = orders | dict.fromkeys(words.number_of(order.order_id) for order in closed)
     special: dict[str, Words] = {
         "buy": dict.fromkeys(pairs, order_types),
         "sell": dict.fromkeys(pairs, order_types),
         "orders": {**one_pair, "all": None},
         "cancel": orders,
-        "why": orders,
+        "why": explained,
         "help": dict.fromkeys(USAGES),
         **dict.fromkeys(("order_book", "ticker", "trades", "cancel_all"), one_pair),
     }

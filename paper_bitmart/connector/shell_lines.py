@@ -6,6 +6,7 @@ buy BTC-USDT limit 0.01 61000  ->  Line("buy", ("BTC-USDT", "limit", "0.01", "61
 import re
 import shlex
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from paper_bitmart.bitmart.decimals import BadNumber, parse_decimal
@@ -23,10 +24,10 @@ class LineError(ValueError):
 
 
 class Usage(NamedTuple):
-    """One command of the shell. `arguments`: least and most; `form` and `meaning` are for the help."""
+    """One command of the shell. `arguments`: least and most; `forms` and `meaning` are for the help."""
 
     name: str
-    form: str
+    forms: tuple[str, ...]
     meaning: str
     arguments: tuple[int, int]
 
@@ -36,27 +37,39 @@ class Line(NamedTuple):
     arguments: tuple[str, ...]
 
 
-_ORDER_FORM = "PAIR limit|limit_maker|ioc SIZE PRICE [stp=MODE] [id=ID]"
 USAGES = {
     usage.name: usage
     for usage in (
-        Usage("balance", "balance", "what you have: total, available, frozen by open orders", (0, 0)),
-        Usage("order_book", "order_book PAIR [LEVELS]", "best levels of the market", (1, 2)),
-        Usage("ticker", "ticker [PAIR]", "last price, best bid and ask, 24 hours", (0, 1)),
-        Usage("buy", f"buy {_ORDER_FORM}  or  buy PAIR market AMOUNT_IN_QUOTE", "place a buy order", (3, 6)),
-        Usage("sell", f"sell {_ORDER_FORM}  or  sell PAIR market SIZE", "place a sell order", (3, 6)),
+        Usage("balance", ("balance",), "what you have: total, available, frozen by open orders", (0, 0)),
+        Usage("order_book", ("order_book PAIR [LEVELS]",), "best levels of the market", (1, 2)),
+        Usage("ticker", ("ticker [PAIR]",), "last price, best bid and ask, 24 hours", (0, 1)),
         Usage(
-            "orders", "orders [PAIR|all]", "open orders with the queue ahead; all: finished ones too", (0, 1)
+            "buy",
+            ("buy PAIR limit|limit_maker|ioc SIZE PRICE", "buy PAIR market AMOUNT_IN_QUOTE"),
+            "place a buy order",
+            (2, 6),
         ),
-        Usage("cancel", "cancel ORDER", "cancel one order: its number, its id or your own id", (1, 1)),
-        Usage("cancel_all", "cancel_all [PAIR]", "cancel all open orders", (0, 1)),
-        Usage("trades", "trades [PAIR]", "your fills, newest first", (0, 1)),
-        Usage("why", "why ORDER", "why an order filled, or why it did not", (1, 1)),
-        Usage("status", "status", "market, feed, clock, orders", (0, 0)),
-        Usage("config", "config", "the settings of this exchange", (0, 0)),
-        Usage("wait", "wait DURATION", "let market time pass, e.g. wait 5s, wait 200ms, wait 1m", (1, 1)),
-        Usage("help", "help [COMMAND]", "this list, or one command", (0, 1)),
-        Usage("exit", "exit", "leave; resting orders stay in the journal if there is one", (0, 0)),
+        Usage(
+            "sell",
+            ("sell PAIR limit|limit_maker|ioc SIZE PRICE", "sell PAIR market SIZE"),
+            "place a sell order",
+            (2, 6),
+        ),
+        Usage(
+            "orders",
+            ("orders [PAIR|all]",),
+            "open orders with the queue ahead; all: finished ones too",
+            (0, 1),
+        ),
+        Usage("cancel", ("cancel ORDER",), "cancel one order: its number, its id or your own id", (1, 1)),
+        Usage("cancel_all", ("cancel_all [PAIR]",), "cancel all open orders", (0, 1)),
+        Usage("trades", ("trades [PAIR]",), "your fills, newest first", (0, 1)),
+        Usage("why", ("why ORDER",), "why an order filled, or why it did not", (1, 1)),
+        Usage("status", ("status",), "market, feed, clock, orders", (0, 0)),
+        Usage("config", ("config",), "the settings of this exchange", (0, 0)),
+        Usage("wait", ("wait DURATION",), "let market time pass, e.g. wait 5s, wait 200ms, wait 1m", (1, 2)),
+        Usage("help", ("help [COMMAND]",), "this list, or one command", (0, 1)),
+        Usage("exit", ("exit",), "leave; resting orders stay in the journal if there is one", (0, 0)),
     )
 }
 ALIASES = {
@@ -65,7 +78,13 @@ ALIASES = {
     "orderbook": "order_book",
     "book": "order_book",
     "balances": "balance",
+    "open_orders": "orders",
+    "history": "trades",
 }
+_HELP_END = (
+    "PAIR: BTC-USDT. ORDER: its number (#3 or 3), its id, or your own id.\n"
+    f"Options of buy and sell: id=YOUR_ID, stp={'|'.join(StpMode)}"
+)
 
 
 def read_line(text: str) -> Line | None:
@@ -82,14 +101,13 @@ def read_line(text: str) -> Line | None:
         raise LineError(f"{text!r}: {error}") from error
     if not words:
         return None
-    name = ALIASES.get(words[0].lower(), words[0].lower())
-    usage = USAGES.get(name)
-    if usage is None:
-        raise LineError(f"there is no command {words[0]!r}; help lists them all")
+    usage = _usage(words[0])
     least, most = usage.arguments
     if not least <= len(words) - 1 <= most:
-        raise LineError(f"usage: {usage.form}")
-    return Line(name, tuple(words[1:]))
+        raise LineError(f"usage: {'  or  '.join(usage.forms)}")
+    if usage.name == "cancel" and words[1].lower() == "all":
+        raise LineError("cancel takes one order; cancel_all cancels all of them")
+    return Line(usage.name, tuple(words[1:]))
 
 
 def read_order(line: Line) -> NewOrder:
@@ -108,7 +126,7 @@ def read_order(line: Line) -> NewOrder:
     side = Side(line.name)
     needed = 1 if order_type is OrderType.MARKET else 2
     if len(numbers) != needed:
-        raise LineError(f"usage: {USAGES[line.name].form}")
+        raise LineError(f"usage: {_order_form(side, order_type)}")
     is_market_buy = order_type is OrderType.MARKET and side is Side.BUY
     amount = read_number(numbers[0], "AMOUNT_IN_QUOTE" if is_market_buy else "SIZE")
     return NewOrder(
@@ -124,13 +142,13 @@ def read_order(line: Line) -> NewOrder:
 
 
 def read_pair(text: str) -> str:
-    """The symbol of a trading pair in any spelling: BTC-USDT, btc-usdt, BTC_USDT.
+    """The symbol of a trading pair in any spelling: BTC-USDT, btc-usdt, BTC_USDT, BTC/USDT.
 
     Raises:
         LineError: it is none.
     """
     try:
-        return symbol_of(text.upper().replace("_", "-"))
+        return symbol_of(text.upper().replace("_", "-").replace("/", "-"))
     except ValueError:
         raise LineError(f"{text!r} is no trading pair; write e.g. BTC-USDT") from None
 
@@ -165,13 +183,34 @@ def help_text(name: str | None = None) -> str:
     Raises:
         LineError: no such command.
     """
-    if name is None:
-        width = max(map(len, USAGES))
-        return "\n".join(f"{usage.name:{width}}  {usage.meaning}" for usage in USAGES.values())
-    usage = USAGES.get(ALIASES.get(name.lower(), name.lower()))
-    if usage is None:
-        raise LineError(f"there is no command {name!r}; help lists them all")
-    return f"{usage.form}\n{usage.meaning}"
+    if name is not None:
+        usage = _usage(name)
+        return "\n".join([*usage.forms, usage.meaning])
+    rows = [
+        (form, usage.meaning if form is usage.forms[0] else "")
+        for usage in USAGES.values()
+        for form in usage.forms
+    ]
+    width = max(len(form) for form, _ in rows)
+    lines = [f"{form:{width}}  {meaning}".rstrip() for form, meaning in rows]
+    return "\n".join([*lines, _HELP_END])
+
+
+def _usage(word: str) -> Usage:
+    """The command that a word names. Raises LineError, with the one that was most likely meant."""
+    name = ALIASES.get(word.lower(), word.lower())
+    if name in USAGES:
+        return USAGES[name]
+    meant = get_close_matches(name, [*USAGES, *ALIASES], n=1)
+    hint = f"did you mean {ALIASES.get(meant[0], meant[0])}?" if meant else "help lists them all"
+    raise LineError(f"there is no command {word!r}; {hint}")
+
+
+def _order_form(side: Side, order_type: OrderType) -> str:
+    """What a line for this kind of order looks like."""
+    if order_type is not OrderType.MARKET:
+        return f"{side} PAIR {order_type} SIZE PRICE"
+    return f"{side} PAIR market {'AMOUNT_IN_QUOTE' if side is Side.BUY else 'SIZE'}"
 
 
 def _option(word: str) -> tuple[str, str]:

@@ -70,7 +70,8 @@ def _last_word(order: Order, report: object, venue: Venue, view: MarketView) -> 
     if order.state is OrderState.FILLED:
         return "  it is filled completely"
     if not order.is_open:
-        return f"  {words.lots(rules, order.leaves_lots)} not filled: canceled, {words.cancel_reason(order)}"
+        reason = words.cancel_reason(order, rules)
+        return f"  {words.lots(rules, order.leaves_lots)} not filled: canceled, {reason}"
     state = venue.feed_state(order.symbol)
     if state is not FeedState.LIVE:
         return f"  not filled: the market is not known now (feed {state.name.lower()}), so nothing fills"

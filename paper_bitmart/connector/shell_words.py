@@ -65,21 +65,29 @@ def clock(at_ns: int) -> str:
 def span(duration_ns: int) -> str:
     """A duration in the unit that suits it."""
     if duration_ns < NS_PER_S:
-        return f"{duration_ns / 10**6:g} ms"
+        return f"{round(duration_ns / 10**6, 3):g} ms"
     return f"{duration_ns / NS_PER_S:.3f} s"
 
 
 def refused(error: BitmartError) -> str:
-    """A refusal; with the form of a market buy where a size was most likely given for the amount."""
+    """A refusal: BitMart's code and text, and the numbers behind it.
+
+    A market buy below the least notional is told its form: most likely a size was given for the amount.
+    """
+    text = str(error)
+    if not text.startswith(str(error.code)):
+        text = f"{error.code} {error.message}: {text}"
     hint = "; a market buy takes the amount to spend: buy PAIR market AMOUNT_IN_QUOTE"
-    return f"refused: {error}{hint if error.code == MARKET_BUY_TOO_SMALL else ''}"
+    return f"refused: {text}{hint if error.code == MARKET_BUY_TOO_SMALL else ''}"
 
 
 def order_line(order: Order, rules: SymbolRules) -> str:
     """`buy limit 0.01 BTC-USDT at 61000.00`."""
     pair = trading_pair_of(order.symbol)
     if order.is_market_buy:
-        return f"buy market {pair} for {money(order.notional_atoms)} {rules.quote}"
+        # The fee was set aside from what the user typed.
+        fee = " and the fee" if order.taker_ppm else ""
+        return f"buy market {pair} for {money(order.notional_atoms)} {rules.quote}{fee}"
     text = f"{order.side} {order.type} {size(rules, order.size_lots)} {pair}"
     return text if order.type is OrderType.MARKET else f"{text} at {rules.format_price(order.price_ticks)}"
 
@@ -103,10 +111,10 @@ def filled(order: Order, fill: Fill, rules: SymbolRules) -> str:
 
 def canceled(order: Order, rules: SymbolRules) -> str:
     done = f" after {lots(rules, order.filled_lots)} were filled" if order.filled_lots else ""
-    return f"{number_of(order.order_id)} canceled{done}: {cancel_reason(order)}"
+    return f"{number_of(order.order_id)} canceled{done}: {cancel_reason(order, rules)}"
 
 
-def cancel_reason(order: Order) -> str:
+def cancel_reason(order: Order, rules: SymbolRules) -> str:
     if order.cancel_source is CancelSource.USER:
         return "as you asked"
     if order.cancel_source is CancelSource.STP:
@@ -114,9 +122,18 @@ def cancel_reason(order: Order) -> str:
     reasons = {
         OrderType.LIMIT_MAKER: "post-only, and it would have taken",
         OrderType.IOC: "immediate-or-cancel, and nothing more was there to take",
-        OrderType.MARKET: "the book had nothing more for it, or the rest is less than one lot",
+        OrderType.MARKET: _market_rest(order, rules),
     }
     return reasons.get(order.type, "by the system")
+
+
+def _market_rest(order: Order, rules: SymbolRules) -> str:
+    """What ended a market order: most buys keep an amount that is too small for a lot."""
+    rest_atoms = order.notional_atoms - order.filled_notional_atoms
+    last = order.last_fill
+    if order.is_market_buy and last is not None and rest_atoms < rules.notional_atoms(last.price_ticks, 1):
+        return f"the {money(rest_atoms)} {rules.quote} left buy no lot"
+    return "the book had nothing more for it"
 
 
 def evidence(fill: Fill, rules: SymbolRules) -> str:
@@ -127,8 +144,11 @@ def evidence(fill: Fill, rules: SymbolRules) -> str:
     match fill.evidence:
         case Evidence.TOOK_LEVEL:
             return f"it took displayed size at {price}, where {stood} stood"
-        case Evidence.PRINT_AT_PRICE:
+        case Evidence.PRINT_AT_PRICE if fill.evidence_lots > fill.ahead_before:
             return f"{stood} were traded at its price, more than the {ahead} ahead of it"
+        case Evidence.PRINT_AT_PRICE:
+            # The middle of the places where it may stand was reached; what is reported is their mean.
+            return f"{stood} were traded at its price and most likely reached it; {ahead} ahead was the mean"
         case Evidence.PRINT_REACHED:
             return f"of those ahead so many had left that the {stood} traded at its price reached it"
         case Evidence.PRINT_THROUGH:

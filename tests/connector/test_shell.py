@@ -45,10 +45,23 @@ async def test_the_order_book_shows_levels_best_in_the_middle_and_own_orders(pap
     ]  # fmt: skip
 
 
+async def test_a_pair_in_another_spelling_is_answered_in_ours(paper):
+    spoken = await speak(paper, "order_book btc_usdt 1", "wait 1 s")
+    assert spoken.said[0].startswith("BTC-USDT ")
+    assert not spoken.errors
+
+
 @pytest.mark.parametrize(
     ("lines", "last"),
     [
-        (["buy BTC-USDT market 50"], "#1 canceled after 0.498 BTC were filled: "),
+        (
+            ["buy BTC-USDT market 50"],
+            "#1 canceled after 0.498 BTC were filled: the 0.06504 USDT left buy no lot",
+        ),
+        (
+            ["buy BTC-USDT market 900"],
+            "#1 canceled after 5 BTC were filled: the book had nothing more for it",
+        ),
         (["buy BTC-USDT ioc 0.1 99"], "#1 canceled: immediate-or-cancel, and nothing more was there to take"),
         (["sell BTC-USDT limit_maker 1 99"], "#1 canceled: post-only, and it would have taken"),
         (["buy BTC-USDT limit 1 99", "cancel 1"], "#1 canceled: as you asked"),
@@ -59,7 +72,7 @@ async def test_the_order_book_shows_levels_best_in_the_middle_and_own_orders(pap
         (["orders all"], "no orders"),
         (["trades"], "no trades yet"),
         (["help wait"], "wait DURATION\nlet market time pass"),
-        (["buy BTC-USDT limit 100 100"], "refused: needed 10025 USDT, available 1000 USDT, frozen 0 USDT"),
+        (["buy BTC-USDT limit 100 100"], "refused: 50020 Balance not enough: needed 10025 USDT, "),
         (["buy BTC-USDT limit 0.01 100"], "refused: 51011 "),
         (["buy BTC-USDT limit 1 99 stp=sometimes"], "refused: 50021 "),
         (["cancel 7"], "refused: 50005 Order Id not found (order, was 7)"),

@@ -44,10 +44,11 @@ async def test_the_word_under_the_cursor_is_completed_with_a_blank_behind_it(exc
     assert offered(exchange, typed) == lines
 
 
-async def test_cancel_and_why_offer_the_orders_that_are_open_now(exchange):
+async def test_cancel_offers_the_orders_that_are_open_now_and_why_the_latest_closed_ones_too(exchange):
     shell = Shell(exchange, [].append, [].append)
     await shell.execute("buy BTC-USDT limit 1 99")
     assert offered(exchange, "cancel #") == ["cancel #1 "]
     assert offered(exchange, "why ") == ["why #1 "]
     await shell.execute("cancel #1")
     assert offered(exchange, "cancel #") == []
+    assert offered(exchange, "why ") == ["why #1 "]

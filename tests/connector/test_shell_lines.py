@@ -26,6 +26,8 @@ from paper_bitmart.connector.shell_lines import (
         ("help 'order_book'", Line("help", ("order_book",))),
         ("quit", Line("exit", ())),
         ("order_book BTC-USDT 3", Line("order_book", ("BTC-USDT", "3"))),
+        ("history", Line("trades", ())),
+        ("open_orders", Line("orders", ())),
     ],
 )
 def test_words_become_a_command(text, line):
@@ -35,6 +37,20 @@ def test_words_become_a_command(text, line):
 @pytest.mark.parametrize("text", ["cancel", "cancel 1 2", "order_book", "wait", "balance now"])
 def test_too_few_or_too_many_words_are_told_the_usage(text):
     with pytest.raises(LineError, match="usage: "):
+        read_line(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("balanc", "there is no command 'balanc'; did you mean balance\\?"),
+        ("orderbok BTC-USDT", "did you mean order_book\\?"),
+        ("sing", "there is no command 'sing'; help lists them all"),
+        ("cancel all", "cancel_all cancels all of them"),
+    ],
+)
+def test_a_command_that_is_not_there_names_the_one_that_was_meant(text, error):
+    with pytest.raises(LineError, match=error):
         read_line(text)
 
 
@@ -67,8 +83,9 @@ def test_options_of_an_order_may_stand_anywhere():
     ("text", "error"),
     [
         ("buy BTC-USDT fok 1 1", "'fok' is no order type"),
-        ("buy BTC-USDT limit 1", "usage"),
-        ("buy BTC-USDT market 1 2", "usage"),
+        ("buy BTC-USDT limit 1", "usage: buy PAIR limit SIZE PRICE"),
+        ("buy BTC-USDT market 1 2", "usage: buy PAIR market AMOUNT_IN_QUOTE"),
+        ("sell BTC-USDT market", "usage: sell PAIR market SIZE"),
         ("buy BTC-USDT limit one 2", "SIZE: 'one' is not a number"),
         ("buy BTC-USDT limit 1 nan", "PRICE: 'nan' is not a number"),
         ("buy BTC-USDT limit 1 2 colour=red", "options are id="),
@@ -83,7 +100,14 @@ def test_an_order_line_that_cannot_be_read_says_why(text, error):
 
 @pytest.mark.parametrize(
     ("text", "duration_ns"),
-    [("5s", 5 * 10**9), ("5", 5 * 10**9), ("200ms", 2 * 10**8), ("1.5m", 90 * 10**9), ("1us", 1000)],
+    [
+        ("5s", 5 * 10**9),
+        ("5", 5 * 10**9),
+        ("200ms", 2 * 10**8),
+        ("1.5m", 90 * 10**9),
+        ("1us", 1000),
+        ("5 s", 5 * 10**9),
+    ],
 )
 def test_durations(text, duration_ns):
     assert read_duration_ns(text) == duration_ns
@@ -96,11 +120,17 @@ def test_bad_durations(text):
 
 
 def test_a_pair_is_known_in_any_spelling():
-    assert {read_pair(text) for text in ("BTC-USDT", "btc-usdt", "BTC_USDT")} == {"BTC_USDT"}
+    assert {read_pair(text) for text in ("BTC-USDT", "btc-usdt", "BTC_USDT", "BTC/USDT")} == {"BTC_USDT"}
 
 
-def test_help_lists_every_command_and_explains_each():
-    assert all(name in help_text() for name in USAGES)
+def test_a_wait_may_have_a_blank_before_its_unit():
+    assert read_line("wait 1 s") == Line("wait", ("1", "s"))
+
+
+def test_help_lists_every_command_with_its_words_and_explains_each():
+    text = help_text()
+    assert all(form in text for usage in USAGES.values() for form in usage.forms)
+    assert max(map(len, text.splitlines())) <= 110
     assert help_text("?").startswith("help [COMMAND]")
     with pytest.raises(LineError):
         help_text("sing")

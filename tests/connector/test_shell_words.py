@@ -1,6 +1,7 @@
 """Sentences of the shell that no short session comes across."""
 
 import pytest
+from msgspec.structs import replace
 from small_market import RULES_ROW
 
 from paper_bitmart.bitmart.enums import OrderType, Role, Side, StpMode
@@ -39,6 +40,13 @@ def test_a_self_trade_names_the_other_order(rules):
     assert words.evidence(fill_by(Evidence.SELF_TRADE), rules) == "it met your own order #5"
 
 
+def test_a_print_that_was_smaller_than_the_mean_queue_is_not_called_more_than_it(rules):
+    fill = fill_by(Evidence.PRINT_AT_PRICE)
+    assert "more than the 1 BTC ahead of it" in words.evidence(replace(fill, ahead_before=1_000.0), rules)
+    text = words.evidence(replace(fill, ahead_before=2_000.0), rules)
+    assert text == "1.5 BTC were traded at its price and most likely reached it; 2 BTC ahead was the mean"
+
+
 def test_an_order_number_and_its_id_belong_together():
     assert words.number_of(words.order_id_of(12)) == "#12"
 
@@ -52,7 +60,8 @@ def test_a_size_estimated_in_parts_of_a_lot_is_cut(rules):
 
 
 @pytest.mark.parametrize(
-    ("duration_ns", "text"), [(0, "0 ms"), (1_500_000, "1.5 ms"), (2 * 10**9, "2.000 s")]
+    ("duration_ns", "text"),
+    [(0, "0 ms"), (15_754, "0.016 ms"), (1_500_000, "1.5 ms"), (2 * 10**9, "2.000 s")],
 )
 def test_spans(duration_ns, text):
     assert words.span(duration_ns) == text
