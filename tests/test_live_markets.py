@@ -16,6 +16,7 @@ import pytest
 from venue.binance_venue import BinanceVenue
 from venue.fault_plan import FaultPlan
 from venue.faulty_venue import FaultyVenue
+from venue.small_disk import fill_disk, needs_limits
 from venue.socket_venue import SocketVenue
 
 from paper_bitmart import cli
@@ -26,6 +27,7 @@ from paper_bitmart.connector.paper_exchange import PaperOptions
 from paper_bitmart.connector.shell_run import announce, run_shell
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.venue import Venue
+from paper_bitmart.feed.capture import CaptureReader
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.live.live_source import SystemClock, WatchSettings
 from paper_bitmart.feed.live.registry import open_source
@@ -61,6 +63,7 @@ class Served:
     def __init__(self, process):
         self.process = process
         self.said = {}
+        self.warnings = []
 
     async def until_ready(self):
         async with asyncio.timeout(PATIENCE_S):
@@ -117,14 +120,16 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(*arguments):
+async def serving(*arguments, warns=False):
     served = Served(await command(*SERVE, *arguments))
     try:
         await served.until_ready()
         yield served
         served.process.send_signal(signal.SIGTERM)
         _, errors = await served.process.communicate()
-        assert (served.process.returncode, told(errors)) == (0, [])
+        served.warnings = told(errors)
+        assert served.process.returncode == 0
+        assert warns or not served.warnings
     finally:
         if served.process.returncode is None:
             served.process.kill()
@@ -178,6 +183,16 @@ async def test_a_server_of_binances_market_fills_and_tells_feed_states_and_canno
             "BTC_USDT": "live", "ETH_USDT": "live",
         }  # fmt: skip
         assert (await served.buys_at_market("ETH_USDT"))["state"] == "filled"
+        await venue.cut()
+
+        async def is_back():
+            feed = (await served.status())["feed"]["BTC_USDT"]
+            return feed["state"] == "live" and feed["outages"]["count"] == 1
+
+        await until(is_back)
+        outages = (await served.status())["feed"]["BTC_USDT"]["outages"]
+        assert outages["last"]["why"].startswith("connection lost: closed by the venue")
+        assert outages["longest_ms"] == outages["total_ms"] > 0
         with pytest.raises(urllib.error.HTTPError) as refused:
             await served.admin("/clock/pause")
         assert refused.value.code == 409
@@ -251,6 +266,56 @@ async def test_a_recording_with_orders_holds_the_market_and_a_session_that_repla
         kept = essence(market[symbol])
         assert len(matched[symbol]) > 100
         assert kept[: len(matched[symbol])] == matched[symbol]
+
+
+@needs_limits
+async def test_a_disk_that_fills_ends_a_recording_with_orders_and_what_was_written_replays(tmp_path):
+    venue, out = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns), tmp_path / "out"
+    async with venue.serving():
+        arguments = ("record", "--source", "binance", "--with-orders", "--port", "0", "--out", out)
+        served = Served(await command(*arguments, "--quiet", *urls_of(venue)))
+        await served.until_ready()
+
+        async def is_live():
+            await asyncio.sleep(0.5)
+            return await served.is_live()
+
+        await until(is_live)
+        own = {name: served.said[name][0] for name in ("key", "secret", "memo")}
+        assert (await served.buys_at_market("ETH_USDT", **own))["state"] == "filled"
+        # Everything is on disk after a second.
+        await asyncio.sleep(1.5)
+        largest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())
+        fill_disk(served.process.pid, largest + 10_000)
+        async with asyncio.timeout(SETTLED_S):
+            _, errors = await served.process.communicate()
+    assert served.process.returncode == 1
+    said = told(errors)
+    [error] = [line for line in said if line.startswith("error")]
+    assert error.endswith(f"What was written to {out} until now is readable")
+    assert not any("Traceback" in line for line in said)
+    verdict = replay_session(out)
+    assert verdict.is_identical
+    assert verdict.counts["OrderFilled"] >= 1
+    for path in out.glob("*-*.jsonl.zst"):
+        assert sum(1 for _ in CaptureReader(path)) > 10
+
+
+@needs_limits
+async def test_a_disk_that_fills_ends_the_recording_of_a_session_and_trading_goes_on(tmp_path):
+    out = tmp_path / "out"
+    async with serving("--record", out, "--pairs", "BTC-USDT", warns=True) as served:
+        await served.buys_at_market("BTC_USDT")
+        await asyncio.sleep(1.5)
+        fill_disk(served.process.pid, max(path.stat().st_size for path in out.rglob("*") if path.is_file()))
+        line = (await asyncio.wait_for(served.process.stderr.readline(), SETTLED_S)).decode()
+        assert line.startswith(f"{out}: the recording stops, the session goes on: ")
+        assert (await served.buys_at_market("BTC_USDT"))["state"] == "filled"
+    [warning] = served.warnings
+    assert warning.startswith(f"warning: {out} is not whole: ")
+    verdict = replay_session(out)
+    assert verdict.is_identical
+    assert verdict.counts["OrderFilled"] >= 1
 
 
 def essence(events):

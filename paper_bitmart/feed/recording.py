@@ -118,15 +118,16 @@ async def _record(
         done, _ = await asyncio.wait(tasks, timeout=duration_s, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-        return EXIT_OK
     except OSError as error:
-        echo(f"error: the recording cannot go on: {error}")
-        return EXIT_FAILED
+        if not keeper.failure:
+            echo(f"error: the recording cannot go on: {error}")
+            return EXIT_FAILED
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         keeper.finish()
+    return EXIT_FAILED if keeper.failure else EXIT_OK
 
 
 class MarketKeeper:
@@ -137,6 +138,9 @@ class MarketKeeper:
         folder: see `Recorder`.
         clock: stamps the source's events.
         echo: takes lines for people; `with_progress` one a second.
+
+    Attributes:
+        failure: why nothing more could be kept, told already; "" while all is well.
 
     Raises:
         RecordingError, RulesError: the folder cannot be used. OSError: it cannot be written to.
@@ -157,6 +161,7 @@ class MarketKeeper:
             folder, source.name, source.rules, source.sessions, source.outages, clocks, clock.now_ns(), stream
         )
         self._source, self._clock, self._echo, self._with_progress = source, clock, echo, with_progress
+        self.failure = ""
         for name, cut in self._recorder.torn.items():
             echo(f"notice: {name} was cut by a kill; {cut} torn bytes at its end were taken away")
         echo(f"recording {source.name}: {', '.join(source.rules)} to {folder}")
@@ -166,7 +171,11 @@ class MarketKeeper:
         told_ns = self._clock.now_ns()
         while True:
             now_ns = self._clock.now_ns()
-            self._recorder.tick(now_ns)
+            try:
+                self._recorder.tick(now_ns)
+            except OSError as error:
+                self._fail(error)
+                raise
             if self._with_progress and now_ns - told_ns >= PROGRESS_S * 1e9:
                 told_ns = now_ns
                 self._echo(str(self._recorder.progress(now_ns, self._reconnects())))
@@ -178,10 +187,18 @@ class MarketKeeper:
         try:
             self._recorder.close(now_ns)
         except OSError as error:
-            self._echo(f"error: the last second could not be written: {error}")
+            self._fail(error)
         progress = self._recorder.progress(now_ns, self._reconnects())
         files = sum(len(stream.files) for stream in self._recorder.streams)
         self._echo(f"stopped: {progress.lines:,} lines, {progress.size / 1e6:,.1f} MB in {files} files")
+
+    def _fail(self, error: OSError) -> None:
+        if not self.failure:
+            self.failure = error.strerror or str(error)
+            self._echo(
+                f"error: the recording cannot go on: {self.failure}. "
+                f"What was written to {self._recorder.folder} until now is readable"
+            )
 
     def _reconnects(self) -> int:
         connections = getattr(self._source, "connections", [])

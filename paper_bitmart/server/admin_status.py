@@ -6,9 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from paper_bitmart import __version__
+from paper_bitmart.feed.live.outages import OutageLog, SymbolOutages
 from paper_bitmart.server.context import ServerContext
 
 RECORDS_SHOWN = 100
+NS_PER_MS = 10**6
 
 
 class StatusAdmin:
@@ -25,8 +27,8 @@ class StatusAdmin:
             "failure": _text(session.failure),
             "source_failure": _text(session.source_failure),
             "storage_failed": session.storage_failed,
-            "market_ms": context.market_ns() // 1_000_000,
-            "wall_ms": context.wall.now_ns() // 1_000_000,
+            "market_ms": context.market_ns() // NS_PER_MS,
+            "wall_ms": context.wall.now_ns() // NS_PER_MS,
             "book": context.settings.book,
             "book_account": context.books.account,
             "rate_limits": context.settings.rate_limits,
@@ -38,14 +40,16 @@ class StatusAdmin:
         }
 
     def feed(self) -> Any:
-        """Per symbol the feed's state and the times of its newest content."""
+        """Per symbol the feed's state, the times of its newest content, and what a live market missed."""
         context = self._context
+        outages: OutageLog | None = getattr(context.session.source, "outages", None)
         rows = {
             symbol: {
                 "state": context.venue.feed_state(symbol).name.lower(),
-                "received_ms": view.recv_ns // 1_000_000,
-                "exchange_ms": view.exch_ns // 1_000_000,
+                "received_ms": view.recv_ns // NS_PER_MS,
+                "exchange_ms": view.exch_ns // NS_PER_MS,
                 "book_version": view.version,
+                "outages": None if outages is None else _outages(outages.of(symbol)),
             }
             for symbol, view in context.session.views.items()
         }
@@ -59,6 +63,25 @@ class StatusAdmin:
             "struck_total": faults.struck_total,
             "records": list(faults.records)[-RECORDS_SHOWN:],
         }
+
+
+def _outages(one: SymbolOutages) -> Any:
+    """ms; what has not ended has no end."""
+    last = one.last
+    return {
+        "count": one.count,
+        "total_ms": one.total_ns // NS_PER_MS,
+        "longest_ms": one.longest_ns // NS_PER_MS,
+        "trades_lost": one.trades_lost,
+        "last": None
+        if last is None
+        else {
+            "state": last.state.name.lower(),
+            "why": last.why,
+            "start_ms": last.start_ns // NS_PER_MS,
+            "end_ms": None if last.end_ns is None else last.end_ns // NS_PER_MS,
+        },
+    }
 
 
 def _text(error: BaseException | None) -> str | None:

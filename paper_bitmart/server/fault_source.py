@@ -11,6 +11,7 @@ from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.clock import Clock
 from paper_bitmart.exchange.restart import snapshot_events
 from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Flag, Kind
+from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.market_view import MarketView
 from paper_bitmart.feed.sources import Emit, Source
 from paper_bitmart.server.faults import NS_PER_MS, Fault, Faults
@@ -54,6 +55,11 @@ class FaultySource:
     @property
     def start_ns(self) -> int:
         return self._source.start_ns
+
+    @property
+    def outages(self) -> OutageLog | None:
+        """Of a live source; None for a recording."""
+        return getattr(self._source, "outages", None)
 
     def skip_to(self, at_ns: int) -> None:
         """Jump forward, if the source is a recording.

@@ -156,14 +156,14 @@ async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
             logger.debug("could not start", exc_info=True)
             _complain(f"error: {error}")
             return EXIT_USAGE
-        kept_all = await _wait_for_end(exchange, stop, options.duration_s)
+        await _wait_for_end(exchange, stop, options.duration_s)
     if exchange.tape is not None and exchange.tape.failure:
         _complain(f"warning: {exchange.tape.path} is not whole: {exchange.tape.failure}")
     if exchange.session.failure is not None:
         _complain(f"error: the exchange stopped: {exchange.session.failure}")
         return EXIT_FAILED
     echo("stopped")
-    return EXIT_OK if kept_all else EXIT_FAILED
+    return EXIT_FAILED if exchange.keeper is not None and exchange.keeper.failure else EXIT_OK
 
 
 async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[[str], None]) -> _Exchange:
@@ -322,14 +322,14 @@ def _announce(
     echo(f"ready: {options.source} market, port {server.port}")
 
 
-async def _wait_for_end(exchange: _Exchange, stop: asyncio.Event, duration_s: float | None) -> bool:
-    """Until told to stop, or something failed; False when the market could not be kept on."""
+async def _wait_for_end(exchange: _Exchange, stop: asyncio.Event, duration_s: float | None) -> None:
+    """Until told to stop, or something failed: the exchange, or the keeping of its market."""
     keeping = None if exchange.keeper is None else asyncio.ensure_future(exchange.keeper.run())
     ends_s = None if duration_s is None else time.monotonic() + duration_s
     try:
         while not stop.is_set() and exchange.session.failure is None:
             if keeping is not None and keeping.done():
-                keeping.result()
+                break
             left_s = STATE_CHECK_S if ends_s is None else min(STATE_CHECK_S, ends_s - time.monotonic())
             if left_s <= 0:
                 break
@@ -337,13 +337,13 @@ async def _wait_for_end(exchange: _Exchange, stop: asyncio.Event, duration_s: fl
                 await asyncio.wait_for(stop.wait(), left_s)
             except TimeoutError:
                 continue
-    except OSError as error:
-        _complain(f"error: the recording cannot go on: {error}")
-        return False
     finally:
         if keeping is not None:
             keeping.cancel()
-    return True
+            [ended] = await asyncio.gather(keeping, return_exceptions=True)
+            # A disk that takes no more was told by the keeper; anything else is a defect.
+            if isinstance(ended, Exception) and not isinstance(ended, OSError):
+                raise ended
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -9,6 +9,7 @@ import pytest
 from venue.binance_venue import BinanceVenue
 from venue.fault_plan import FaultPlan
 from venue.faulty_venue import FaultyVenue
+from venue.small_disk import fill_disk, needs_limits
 from venue.socket_venue import SocketVenue
 
 from paper_bitmart.bitmart.rules import load_rules
@@ -96,6 +97,37 @@ async def test_killed_it_loses_less_than_a_second_and_the_next_recorder_goes_on(
     states = states[states["kind"] == Kind.FEED_STATE]["size_lots"].tolist()
     assert states.count(FeedState.LIVE) == 2
     assert FeedState.CLOSED in states
+
+
+@needs_limits
+async def test_a_disk_that_fills_is_told_once_and_the_next_recorder_goes_on(tmp_path):
+    venue = bitmart_venue()
+    async with venue.serving():
+        first = await Recording.started("bitmart", venue, tmp_path)
+        await first.until("books: 2 live")
+        [path] = tmp_path.glob("market-*.jsonl.zst")
+        fill_disk(first.process.pid, path.stat().st_size + 20_000)
+        _, rest = await first.process.communicate()
+        first.said += rest.decode().splitlines()
+        assert first.process.returncode == 1
+        [error] = [line for line in first.said if line.startswith("error")]
+        assert error == (
+            "error: the recording cannot go on: File too large. "
+            f"What was written to {tmp_path} until now is readable"
+        )
+        assert first.said[-1].startswith("stopped: ")
+        assert not any("Traceback" in line for line in first.said)
+        before = load_capture(path, load_rules(tmp_path / "symbols_details.json"))
+        assert all(counter.updates > 20 for counter in before.report.counters.values())
+
+        second = await Recording.started("bitmart", venue, tmp_path)
+        await second.until("books: 2 live")
+        assert await second.end(signal.SIGTERM) == 0
+    assert not any("torn" in line for line in second.said)
+    joined = tmp_path / "joined.jsonl.zst"
+    joined.write_bytes(b"".join(path.read_bytes() for path in sorted(tmp_path.glob("market-*"))))
+    after = load_capture(joined, load_rules(tmp_path / "symbols_details.json"))
+    assert after.report.counters["AAA_USDT"].snapshots > before.report.counters["AAA_USDT"].snapshots
 
 
 async def test_binance_is_kept_as_it_came_and_in_bitmarts_form(tmp_path):

@@ -6,6 +6,7 @@ from rest_support import ASKS, BIDS, MS, START_NS, serving, snapshot
 
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Flag, Kind
+from paper_bitmart.feed.live.outages import OutageLog
 
 OUTAGE_MS = 400
 DOWN = [FeedState.SYNCING, FeedState.STALE, FeedState.CLOSED]
@@ -52,6 +53,29 @@ async def test_the_admin_api_names_the_state_of_the_symbol_and_of_no_other(state
         await goes_down(exchange, state)
         symbols = (await exchange.admin("GET", "/status")).data["feed"]
         assert (symbols["ETH_USDT"]["state"], symbols["BTC_USDT"]["state"]) == (state.name.lower(), "live")
+
+
+async def test_the_admin_api_tells_what_a_live_market_missed_and_nothing_of_a_recording():
+    async with serving() as exchange:
+        feeds = (await exchange.admin("GET", "/feed")).data["symbols"]
+        assert feeds["ETH_USDT"]["outages"] is None
+        log = exchange.source.outages = OutageLog()
+        log.enter("ETH_USDT", FeedState.LIVE, START_NS, "")
+        log.enter("ETH_USDT", FeedState.STALE, START_NS + 100 * MS, "no content")
+        log.enter("ETH_USDT", FeedState.LIVE, START_NS + 500 * MS, "")
+        log.enter("ETH_USDT", FeedState.CLOSED, START_NS + 600 * MS, "cable cut")
+        log.of("ETH_USDT").trades_lost = 3
+        feeds = (await exchange.admin("GET", "/feed")).data["symbols"]
+        last = {"state": "closed", "why": "cable cut", "start_ms": START_NS // MS + 600, "end_ms": None}
+        assert feeds["ETH_USDT"]["outages"] == {
+            "count": 2, "total_ms": 400, "longest_ms": 400, "trades_lost": 3, "last": last,
+        }  # fmt: skip
+        assert feeds["BTC_USDT"]["outages"] == {
+            "count": 0, "total_ms": 0, "longest_ms": 0, "trades_lost": 0, "last": None,
+        }  # fmt: skip
+        log.enter("ETH_USDT", FeedState.LIVE, START_NS + 900 * MS, "")
+        status = (await exchange.admin("GET", "/status")).data["feed"]["ETH_USDT"]["outages"]
+        assert (status["total_ms"], status["last"]) == (700, last | {"end_ms": START_NS // MS + 900})
 
 
 @pytest.mark.parametrize("state", DOWN)

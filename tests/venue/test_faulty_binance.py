@@ -2,6 +2,7 @@
 
 1. Whenever the symbol says LIVE, its book is Binance's book of the last update id that was applied.
 2. Once messages come whole again, it is LIVE within a bounded time.
+3. Trades that never came are counted, each once.
 """
 
 import random
@@ -35,6 +36,7 @@ class Run:
         self.now_ns = START
         self.waiting = []
         self.answers = []
+        self.trade_ids = set()
         self.session.opened(self.now_ns)
 
     def step(self, faulty):
@@ -61,6 +63,8 @@ class Run:
         return faulty and self.rng.random() < 0.01
 
     def see(self, frame):
+        if '"e":"trade"' in frame and frame.endswith("}"):
+            self.trade_ids.add(msgspec.json.decode(frame)["data"]["t"])
         self.session.receive(frame, self.now_ns)
         self.check()
 
@@ -91,7 +95,7 @@ class Run:
 
 @pytest.mark.parametrize("batch", range(4))
 def test_a_live_book_is_binances_book_whatever_happens(batch):
-    outages = repeated = 0
+    outages = repeated = lost = 0
     for seed in range(batch * RUNS_PER_BATCH, (batch + 1) * RUNS_PER_BATCH):
         run = Run(seed)
         for _ in range(250):
@@ -100,8 +104,13 @@ def test_a_live_book_is_binances_book_whatever_happens(batch):
         while run.mirror.state is not FeedState.LIVE:
             run.step(faulty=False)
             assert run.now_ns - healthy_ns < RECOVERY_NS_MAX, seed
+        ids = run.trade_ids
+        never_came = max(ids) - min(ids) + 1 - len(ids)
+        assert run.session.outages.trades_lost == never_came, seed
+        lost += never_came
         outages += run.session.outages.count
         repeated += run.session.counters[SYMBOL].trades_repeated
         assert run.session.counters[SYMBOL].audit_differences == 0
     assert outages > RUNS_PER_BATCH
     assert repeated > 0
+    assert lost > 0

@@ -6,6 +6,9 @@ would (`BookPublisher`) to the mirror, so that everything behind it, recordings 
 A snapshot is got by REST when a book is not whole; also as an audit, from time to time, after a silence
 (Binance sends nothing while nothing changes) and when the market has moved beyond what the last one
 covered.
+
+Trades are numbered without holes. One that is missing on a whole connection is an outage like any gap, which
+the book, whole all the while, ends at once.
 """
 
 import random
@@ -35,7 +38,7 @@ from paper_bitmart.feed.live.book_publisher import (
     best_bids,
     publish_trades,
 )
-from paper_bitmart.feed.live.trade_ids import TradeIds
+from paper_bitmart.feed.live.trade_ids import TradeSequence
 from paper_bitmart.feed.live.venue_limits import BINANCE_WS, NS_PER_S, VenueLimits
 from paper_bitmart.feed.live.venue_session import FOREVER_NS, VenueSession
 
@@ -94,7 +97,10 @@ class _Symbol:
     last_fetch_ns: int = 0
     audit_ns: int = FOREVER_NS
     pending_audit: bytes = b""
-    trade_ids: TradeIds = field(default_factory=TradeIds)
+    trades: TradeSequence = field(default_factory=TradeSequence)
+    is_first_trade: bool = True
+    """Of this connection: what is missing before it belongs to the outage."""
+    told_lost_trades: bool = False
     counters: BinanceCounters = field(default_factory=BinanceCounters)
 
 
@@ -134,6 +140,7 @@ class BinanceSession(VenueSession):
             state = self._symbols[symbol]
             state.book.forget()
             state.pending_audit = b""
+            state.is_first_trade = True
             state.fetch_apart_ns = self.timing.fetch_apart_ns
             # Differences must come first, or the snapshot is too old.
             state.fetch_ns = at_ns + int(self.timing.fetch_apart_ns * (0.25 + self._rng.random() / 4))
@@ -207,11 +214,28 @@ class BinanceSession(VenueSession):
         rules = self.rules[symbol]
         side = SELL if trade.buyer_is_maker else BUY
         state = self._symbols[symbol]
-        if not state.trade_ids.is_new(trade.trade_id):
+        missing = state.trades.see(trade.trade_id)
+        if missing is None:
             state.counters.trades_repeated += 1
             return
+        self.outages.of(symbol).trades_lost = state.trades.lost
+        if missing and not state.is_first_trade and self.mirrors[symbol].state is FeedState.LIVE:
+            self._trades_lost(symbol, trade.trade_id - missing, trade.trade_id - 1, at_ns)
+        state.is_first_trade = False
         one = Print(rules.price_ticks(trade.price), rules.size_lots(trade.size), side, trade.trade_ms)
         self._publish(symbol, publish_trades(rules, [one]), at_ns)
+
+    def _trades_lost(self, symbol: str, first: int, last: int, at_ns: int) -> None:
+        """Prints that would have filled orders are unknown: the market begins anew, its book as it is."""
+        state = self._symbols[symbol]
+        why = f"trades {first} to {last} did not come"
+        if not state.told_lost_trades:
+            state.told_lost_trades = True
+            self._problems.append(f"{symbol}: {why}; others like them are only counted from now on")
+        self._refuse(why, b"", at_ns, symbol)
+        book = state.book
+        ms = book.event_ms or at_ns // NS_PER_MS
+        self._publish(symbol, state.publisher.snapshot(book.bids, book.asks, ms), at_ns)
 
     def _publish(self, symbol: str, published: Published, at_ns: int) -> None:
         self._believe(symbol, published.line, published.push, at_ns)

@@ -67,7 +67,7 @@ class Clocks:
 
 
 class CaptureStream:
-    """Writes the files `<folder>/<name>-<UTC time>[-n].jsonl.zst`.
+    """Writes the files `<folder>/<name>-<UTC time to the millisecond>.jsonl.zst`; by name they are in order.
 
     Args:
         mirrors: of the stream's symbols, carried over rotations; empty for a raw stream.
@@ -147,18 +147,18 @@ class CaptureStream:
     def _open(self, at_ns: int) -> FrameFile:
         self._opened_ns = at_ns
         self._flush_due_ns = self._clock_due_ns = at_ns
-        stamp = datetime.fromtimestamp(at_ns // NS_PER_S, UTC).strftime("%Y%m%dT%H%M%SZ")
-        count = 0
-        while (path := self._path(stamp, count)).exists():
-            count += 1
+        ms = at_ns // NS_PER_MS
+        while (path := self._path(ms)).exists():
+            ms += 1
         file = FrameFile(path)
         self.files.append(path)
         head = {"event": RECORDER, "stream": self._name, "offset_ns": self._clocks.offset_ns, **self._head}
         file.write(at_ns, msgspec.json.encode(head))
         return file
 
-    def _path(self, stamp: str, count: int) -> Path:
-        return self._folder / f"{self._name}-{stamp}{f'-{count:03d}' if count else ''}{SUFFIX}"
+    def _path(self, ms: int) -> Path:
+        stamp = datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y%m%dT%H%M%S")
+        return self._folder / f"{self._name}-{stamp}{ms % 1000:03d}Z{SUFFIX}"
 
     def _clock_line(self) -> bytes:
         wall_ns, monotonic_ns = self._clocks.wall_ns(), self._clocks.monotonic_ns()

@@ -4,6 +4,7 @@ Lines are gathered and written as one whole frame by `flush`. A process that die
 last flush; a machine that dies, those since the last `sync`.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import zstandard
 
 from paper_bitmart.feed.compression import ZSTD_READ_BYTES
+from paper_bitmart.feed.live.append_only import append_whole
 
 LEVEL = 6
 GATHERED_BYTES_MAX = 8 << 20
@@ -33,7 +35,9 @@ class FrameFile:
         self.size = 0
         self._gathered = bytearray()
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-        self._file = path.open("xb", buffering=0)
+        # "x": never written over. What is appended goes to the end, also after a piece was taken back.
+        path.open("xb").close()
+        self._file = io.FileIO(path, "a")
 
     def write(self, recv_ns: int, line: bytes) -> None:
         """Gather `<recv_ns> <line>`; `line` is a JSON object without line breaks."""
@@ -47,13 +51,15 @@ class FrameFile:
         return not self._gathered
 
     def flush(self) -> None:
-        """Hand what was gathered to the operating system as one frame. Raises OSError."""
+        """Hand what was gathered to the operating system as one frame.
+
+        Raises:
+            OSError: it was not taken and waits for the next attempt; the file ends with a whole frame.
+        """
         if not self._gathered:
             return
         frame = self._compressor.compress(bytes(self._gathered))
-        view = memoryview(frame)
-        while view:
-            view = view[self._file.write(view) or 0 :]
+        append_whole(self._file, frame, self.size)
         self.size += len(frame)
         self._gathered.clear()
 
@@ -62,7 +68,9 @@ class FrameFile:
         os.fsync(self._file.fileno())
 
     def close(self, *, sync: bool = True) -> None:
-        """Flush, have the disk keep it unless told otherwise, and close."""
+        """Flush, have the disk keep it unless told otherwise, and close; a second time does nothing."""
+        if self._file.closed:
+            return
         try:
             self.flush()
             if sync:

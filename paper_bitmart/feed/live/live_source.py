@@ -13,7 +13,7 @@ from paper_bitmart.feed.live.connection import Connect, Connection, Fetch, open_
 from paper_bitmart.feed.live.errors import INSTEAD
 from paper_bitmart.feed.live.outages import OutageLog
 from paper_bitmart.feed.live.rest import RestError, fetch
-from paper_bitmart.feed.live.rules_watch import halting_changes, softer_changes
+from paper_bitmart.feed.live.rules_watch import RuleChange, halting_changes, softer_changes
 from paper_bitmart.feed.live.venue_limits import NS_PER_S, RateWindow, VenueLimits
 from paper_bitmart.feed.live.venue_session import VenueSession
 from paper_bitmart.feed.pace import MarketClock
@@ -218,9 +218,10 @@ def apply_rules(
 ) -> None:
     """Halt the session's symbols that the venue's new table ends; tell other changes from `told`."""
     for symbol, why in halting_changes(session.followed(), session.rules, new).items():
-        session.halt(symbol, why, at_ns)
+        session.halt(symbol, why, at_ns, new.get(symbol))
     followed: Iterable[str] = session.followed()
     for symbol, what in softer_changes(followed, told, new).items():
+        session.rule_changes.append(RuleChange(at_ns, symbol, what, new[symbol]))
         notify(f"{symbol}: {what}")
 
 

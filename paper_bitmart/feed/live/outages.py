@@ -29,6 +29,24 @@ class Outage:
         return None if self.end_ns is None else self.end_ns - self.start_ns
 
 
+@dataclass(slots=True)
+class SymbolOutages:
+    """What one symbol missed so far.
+
+    Attributes:
+        count: of outages begun. total_ns, longest_ns: of finished ones.
+        last: the one that goes on, else the newest; None when there was none.
+        trades_lost: trades that the venue numbered and that never came, those during outages included; 0 of
+            venues that do not number their trades.
+    """
+
+    count: int = 0
+    total_ns: int = 0
+    longest_ns: int = 0
+    last: Outage | None = None
+    trades_lost: int = 0
+
+
 class OutageLog:
     """All outages of a source's symbols. The time before the first LIVE is a start, not an outage.
 
@@ -44,12 +62,22 @@ class OutageLog:
         self.count = 0
         self.longest_ns = 0
         self.total_ns = 0
+        self._by_symbol: dict[str, SymbolOutages] = {}
         self._live: set[str] = set()
 
     @property
     def live(self) -> frozenset[str]:
         """Symbols that are LIVE now."""
         return frozenset(self._live)
+
+    @property
+    def trades_lost(self) -> int:
+        """Of all symbols, see `SymbolOutages`."""
+        return sum(one.trades_lost for one in self._by_symbol.values())
+
+    def of(self, symbol: str) -> SymbolOutages:
+        """What a symbol missed so far."""
+        return self._by_symbol.setdefault(symbol, SymbolOutages())
 
     def enter(self, symbol: str, state: FeedState, at_ns: int, why: str) -> None:
         """A symbol's feed is in `state` from `at_ns` on; the same state again changes nothing."""
@@ -61,13 +89,18 @@ class OutageLog:
         elif symbol in self._live:
             self._live.discard(symbol)
             self.count += 1
-            self.open[symbol] = Outage(symbol, at_ns, state, why)
+            self.open[symbol] = outage = Outage(symbol, at_ns, state, why)
+            one = self.of(symbol)
+            one.count, one.last = one.count + 1, outage
 
     def _finish(self, outage: Outage, at_ns: int) -> None:
         outage.end_ns = at_ns
         length_ns = at_ns - outage.start_ns
+        one = self.of(outage.symbol)
         self.total_ns += length_ns
+        one.total_ns += length_ns
         self.longest_ns = max(self.longest_ns, length_ns)
+        one.longest_ns = max(one.longest_ns, length_ns)
         self.finished.append(outage)
         if len(self.finished) > FINISHED_MAX:
             self.forgotten += FINISHED_MAX // 10

@@ -10,12 +10,15 @@ import msgspec
 
 from paper_bitmart.bitmart.rules import SymbolRules, load_rules
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live.append_only import LineFile
 from paper_bitmart.feed.live.capture_stream import SUFFIX, CaptureStream, Clocks, StreamSettings
 from paper_bitmart.feed.live.frame_file import cut_torn_frame
 from paper_bitmart.feed.live.outages import Outage, OutageLog
+from paper_bitmart.feed.live.rules_watch import RuleChange
 from paper_bitmart.feed.live.venue_session import Tap, VenueSession
 
 RULES_NAME: Final = "symbols_details.json"
+RULE_CHANGES_NAME: Final = "rules.jsonl"
 OUTAGES_NAME: Final = "outages.jsonl"
 MARKET_STREAM: Final = "market"
 RAW_STREAM: Final = "raw"
@@ -37,7 +40,8 @@ class Progress:
     Attributes:
         lines, size: in all; lines and compressed bytes. lines_per_s: since the last look.
         lag_ms: receive time minus the venue's time of the newest book content; None without a book.
-        states: symbols by feed state. gaps, reconnects: in all.
+        states: symbols by feed state. outages, reconnects: in all.
+        trades_lost: in all; trades that the venue numbered and that never came.
     """
 
     lines: int
@@ -47,13 +51,15 @@ class Progress:
     states: dict[str, int]
     outages: int
     reconnects: int
+    trades_lost: int
 
     def __str__(self) -> str:
         states = ", ".join(f"{count} {state}" for state, count in self.states.items())
         lag = "-" if self.lag_ms is None else f"{self.lag_ms} ms"
+        lost = f", {self.trades_lost:,} trades lost" if self.trades_lost else ""
         return (
             f"{self.lines:,} lines ({self.lines_per_s:,.0f}/s), {self.size / 1e6:,.1f} MB, lag {lag}, "
-            f"books: {states}, {self.outages} outages, {self.reconnects} reconnects"
+            f"books: {states}, {self.outages} outages, {self.reconnects} reconnects{lost}"
         )
 
 
@@ -87,12 +93,14 @@ class Recorder:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         write_rules(folder, rules)
-        self.torn = {
-            path.name: cut for path in sorted(folder.glob(f"*{SUFFIX}")) if (cut := cut_torn_frame(path))
-        }
+        self.torn = {path.name: cut for path in last_files(folder) if (cut := cut_torn_frame(path))}
         self._sessions, self._outages = sessions, outages
-        self._outages_file = (folder / OUTAGES_NAME).open("ab", buffering=0)
+        self._outages_file = LineFile(folder / OUTAGES_NAME)
         self._told_outages = 0
+        self._rules_file = LineFile(folder / RULE_CHANGES_NAME)
+        self._told_rules = [0] * len(sessions)
+        for symbol, one in rules.items():
+            self._write_rules(RuleChange(at_ns, symbol, "when the recording began", one))
         self._looked_ns, self._looked_lines = at_ns, 0
         self.failure: OSError | None = None
         self.streams: list[CaptureStream] = []
@@ -130,15 +138,19 @@ class Recorder:
             raise self.failure
         for stream in self.streams:
             stream.flush(at_ns)
-        finished = self._outages.finished[self._told_outages - self._outages.forgotten :]
-        for outage in finished:
+        for outage in self._outages.finished[self._told_outages - self._outages.forgotten :]:
             self._write_outage(outage)
-        self._told_outages += len(finished)
+            self._told_outages += 1
+        for index, session in enumerate(self._sessions):
+            for change in session.rule_changes[self._told_rules[index] :]:
+                self._write_rules(change)
+                self._told_rules[index] += 1
 
     def close(self, at_ns: int) -> None:
         """Complete everything; outages that go on are written without an end. Raises OSError."""
         with ExitStack() as closing:
             closing.callback(self._outages_file.close)
+            closing.callback(self._rules_file.close)
             for stream in self.streams:
                 closing.callback(stream.close)
             self.tick(at_ns)
@@ -159,7 +171,17 @@ class Recorder:
             name = FeedState(mirror.state).name.lower()
             states[name] = states.get(name, 0) + 1
         size = sum(stream.size for stream in self.streams)
-        return Progress(lines, rate, size, lag_ms, states, self._outages.count, reconnects)
+        outages = self._outages
+        return Progress(lines, rate, size, lag_ms, states, outages.count, reconnects, outages.trades_lost)
+
+    def _write_rules(self, change: RuleChange) -> None:
+        row = {
+            "at_ns": change.at_ns,
+            "symbol": change.symbol,
+            "what": change.what,
+            "rules": None if change.rules is None else change.rules.to_wire(),
+        }
+        self._rules_file.write(row)
 
     def _write_outage(self, outage: Outage) -> None:
         row = {
@@ -169,7 +191,19 @@ class Recorder:
             "end_ns": outage.end_ns,
             "why": outage.why,
         }
-        self._outages_file.write(msgspec.json.encode(row) + b"\n")
+        self._outages_file.write(row)
+
+
+def last_files(folder: Path) -> list[Path]:
+    """The last capture file of each stream, by name and by time of change: no other can have a torn end."""
+    streams: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        streams.setdefault(path.name.rpartition("-")[0], []).append(path)
+    return sorted({path for paths in streams.values() for path in (paths[-1], max(paths, key=_changed_ns))})
+
+
+def _changed_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 def write_rules(folder: Path, rules: Mapping[str, SymbolRules]) -> None:

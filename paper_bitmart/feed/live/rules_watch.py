@@ -1,8 +1,22 @@
 """What a changed symbols table means for a market that is open."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from paper_bitmart.bitmart.rules import SymbolRules
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """Attributes:
+    at_ns: when it was noticed. what: for people.
+    rules: the venue's new ones; None when it has none any more.
+    """
+
+    at_ns: int
+    symbol: str
+    what: str
+    rules: SymbolRules | None
 
 
 def halting_changes(

@@ -23,6 +23,7 @@ from paper_bitmart.bitmart.decoding import MessageError
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.feed.events import FeedState, joined
 from paper_bitmart.feed.live.outages import OutageLog
+from paper_bitmart.feed.live.rules_watch import RuleChange
 from paper_bitmart.feed.live.venue_limits import RateWindow, VenueLimits
 from paper_bitmart.feed.mirror import MAX_AGE_NS, Mirror
 from paper_bitmart.feed.pushes import DISCONNECTED, Push, decode_push, refused_line
@@ -54,6 +55,7 @@ class VenueSession:
         close_reason: the shell closes the connection when this is not "".
         problems: texts for people, newest last, taken by `take_problems`.
         rules_doubted: content did not fit the rules: have they changed?
+        rule_changes: of the symbols, in order.
         frames, bytes_in: received so far.
         tap: for a recording, see `Tap`; called when the mirrors have seen the line.
         raw: likewise for frames as they came, where the venue does not speak BitMart's language.
@@ -82,6 +84,7 @@ class VenueSession:
         self.is_open = False
         self.close_reason = ""
         self.rules_doubted = False
+        self.rule_changes: list[RuleChange] = []
         self.frames = 0
         self.bytes_in = 0
         self.seq = 0
@@ -145,11 +148,12 @@ class VenueSession:
             self.tap(at_ns, _DISCONNECTED_LINE)
         self._closed(at_ns)
 
-    def halt(self, symbol: str, why: str, at_ns: int) -> None:
-        """Follow a symbol no longer: delisted, or its rules changed under an open market."""
+    def halt(self, symbol: str, why: str, at_ns: int, rules: SymbolRules | None = None) -> None:
+        """Follow a symbol no longer: delisted, or its rules (the new ones are given) changed too much."""
         if symbol in self.halted:
             return
         self.halted[symbol] = why
+        self.rule_changes.append(RuleChange(at_ns, symbol, why, rules))
         self._problems.append(f"{symbol}: {why}")
         mirror = self.mirrors[symbol]
         if mirror.state is not FeedState.CLOSED:

@@ -12,7 +12,7 @@ from venue.binance_venue import BinanceVenue
 from paper_bitmart.bitmart.public_messages import encode
 from paper_bitmart.feed.capture import RawMessage
 from paper_bitmart.feed.convert import CaptureConverter
-from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.feed.live.binance_rules import parse_exchange_info
 from paper_bitmart.feed.live.binance_session import BinanceSession, BinanceTiming
 from paper_bitmart.feed.live.binance_source import binance_source
@@ -197,6 +197,41 @@ class TestSession:
         feed.start()
         feed.receive(second)
         assert feed.mirror.counters.trades == 3
+
+    def test_trades_that_never_came_are_counted_and_are_an_outage_that_ends_at_once(self, feed):
+        feed.start()
+        feed.receive(feed.market.trade(1))
+        lost = [feed.market.trade(1) for _ in range(3)]
+        feed.session.take_events()
+        feed.receive(feed.market.trade(1))
+        feed.holds()
+        [outage] = feed.session.outages.finished
+        first, last = lost[0]["data"]["t"], lost[-1]["data"]["t"]
+        assert (outage.why, outage.length_ns) == (f"trades {first} to {last} did not come", 0)
+        assert feed.session.outages.trades_lost == 3
+        assert feed.session.take_problems() == [
+            f"BTC_USDT: trades {first} to {last} did not come; others like them are only counted from now on"
+        ]
+        [(_, events)] = feed.session.take_events()
+        states = events["size_lots"][events["kind"] == Kind.FEED_STATE].tolist()
+        assert states == [FeedState.SYNCING, FeedState.LIVE]
+        # The trade behind the hole is a print of the market that is known again.
+        assert events["kind"][-1] == Kind.TRADE
+        feed.market.trade(1)
+        feed.receive(feed.market.trade(1))
+        assert feed.session.outages.trades_lost == 4
+        assert (feed.session.outages.count, feed.session.take_problems()) == (2, [])
+
+    def test_trades_of_a_lost_connection_are_counted_into_its_outage(self, feed):
+        feed.start()
+        feed.receive(feed.market.trade(1))
+        feed.session.closed(feed.now_ns, "cut")
+        feed.market.trade(1)
+        feed.session.opened(feed.now_ns)
+        feed.start()
+        feed.receive(feed.market.trade(1))
+        assert feed.session.outages.trades_lost == 1
+        assert [outage.why for outage in feed.session.outages.finished] == ["cut"]
 
     def test_a_quiet_market_stays_live_by_snapshots_that_agree(self, feed):
         feed.start()

@@ -7,6 +7,7 @@ from feed.feed_messages import RULES, SYMBOL, snapshot, update
 from paper_bitmart.feed.capture import CaptureReader
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live import capture_stream
 from paper_bitmart.feed.live.capture_stream import CaptureStream, Clocks, StreamSettings
 from paper_bitmart.feed.mirror import Mirror
 
@@ -83,6 +84,48 @@ def test_after_a_rotation_by_time_each_file_can_be_replayed_by_itself(tmp_path):
         assert market.report.gaps == 0
         carried = [raw for raw in CaptureReader(path) if b'"carried":true' in raw.payload]
         assert len(carried) == (number > 0)
+
+
+def test_files_of_one_moment_are_in_order_by_name(tmp_path):
+    """So that `cat market-*.jsonl.zst` joins them, whatever the locale: their names differ in digits only."""
+    recorded = Recorded(tmp_path, rotate_bytes=1)
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]))
+    for version in range(2, 30):
+        recorded.see(update(version, bids=[(100, version)]), after_ns=SECOND if version % 2 else 0)
+    recorded.stream.close()
+    files = recorded.stream.files
+    assert len(files) > 10
+    assert files == sorted(files)
+    assert {len(path.name) for path in files} == {len("market-20251122T082640000Z.jsonl.zst")}
+
+
+@pytest.mark.parametrize(
+    ("fsync", "flushed", "complete"), [("never", 0, 0), ("rotate", 0, 1), ("second", 1, 1)]
+)
+def test_the_disk_is_made_to_keep_what_the_policy_says(tmp_path, monkeypatch, fsync, flushed, complete):
+    synced = []
+    monkeypatch.setattr("os.fsync", synced.append)
+    recorded = Recorded(tmp_path, fsync=fsync)
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]), after_ns=SECOND)
+    recorded.stream.flush(recorded.now_ns)
+    assert len(synced) == flushed
+    synced.clear()
+    recorded.stream.close()
+    assert len(synced) == complete
+
+
+def test_a_rotation_that_the_disk_does_not_allow_fails_once_and_closes_in_order(tmp_path, monkeypatch):
+    recorded = Recorded(tmp_path, rotate_ns=SECOND)
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]))
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(capture_stream, "FrameFile", full)
+    with pytest.raises(OSError, match="No space left"):
+        recorded.see(update(2, bids=[(100, 6)]), after_ns=2 * SECOND)
+    recorded.stream.close()
+    assert recorded.events()[-1]["data"][0]["version"] == 2
 
 
 def test_joined_files_are_one_capture_without_a_gap(tmp_path):

@@ -1,7 +1,10 @@
 """ccxt sources against a stand-in that hands out whole books and trades as ccxt pro does."""
 
 import asyncio
+import sys
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from live_support import HASTE, Follower
@@ -11,7 +14,7 @@ from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.feed.live.ccxt_rules import DECIMAL_PLACES, TICK_SIZE, rules_of_market
 from paper_bitmart.feed.live.ccxt_session import HISTORY_NS_MAX, CcxtSession
 from paper_bitmart.feed.live.ccxt_source import CcxtSource, ccxt_source, rules_of_markets
-from paper_bitmart.feed.live.errors import UnknownSource, UnknownSymbol
+from paper_bitmart.feed.live.errors import UnknownSource, UnknownSymbol, VenueUnavailable
 
 MARKET = {
     "symbol": "BTC/USDT",
@@ -206,6 +209,59 @@ class TestRules:
     def test_a_symbol_that_is_not_there_is_named(self):
         with pytest.raises(UnknownSymbol, match="does not trade ETH_USDT"):
             rules_of_markets("okx", ["BTC_USDT", "ETH_USDT"], {"BTC/USDT": MARKET}, TICK_SIZE)
+
+
+@pytest.mark.parametrize("missing", ["ccxt", "ccxt.pro"])
+def test_without_the_library_the_extra_is_named(monkeypatch, missing):
+    # None makes an import fail as for a library that is not installed.
+    monkeypatch.setitem(sys.modules, "ccxt", Library)
+    monkeypatch.setitem(sys.modules, "ccxt.pro", Library)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(UnknownSource, match=r"needs the ccxt library: pip install 'paper-bitmart\[ccxt\]'"):
+        ccxt_source("here", ["BTC_USDT"])
+
+
+class Library:
+    """Both modules of ccxt, with one exchange; `markets`: what it has, or what it fails with."""
+
+    BaseError = VenueFailed
+    exchanges = ("here", "candles")
+    markets: ClassVar[object] = {"BTC/USDT": MARKET}
+
+    class here:
+        has: Mapping[str, bool] = {"watchOrderBook": True, "watchTrades": True}
+        precisionMode = TICK_SIZE
+
+        def __init__(self, options):
+            self.options = options
+
+        def load_markets(self):
+            if isinstance(Library.markets, Exception):
+                raise Library.markets
+            return Library.markets
+
+    class candles(here):
+        has: Mapping[str, bool] = {"watchOHLCV": True}
+
+
+class TestLibrary:
+    @pytest.fixture(autouse=True)
+    def library(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "ccxt", Library)
+        monkeypatch.setitem(sys.modules, "ccxt.pro", Library)
+        return monkeypatch
+
+    def test_rules_come_from_its_markets(self):
+        assert ccxt_source("here", ["BTC_USDT"]).rules == RULES
+
+    def test_an_exchange_without_streams_is_refused(self):
+        with pytest.raises(UnknownSource, match="streams no spot order book and trades of candles"):
+            ccxt_source("candles", ["BTC_USDT"])
+
+    def test_a_venue_that_does_not_answer_is_one_message_with_what_to_do(self, library):
+        library.setattr(Library, "markets", VenueFailed("here GET https://here timed out"))
+        with pytest.raises(VenueUnavailable, match=r"here GET.*timed out.*--source demo"):
+            ccxt_source("here", ["BTC_USDT"])
 
 
 def test_an_exchange_that_ccxt_does_not_know_is_named():

@@ -4,6 +4,7 @@ import pytest
 import zstandard
 
 from paper_bitmart.feed.capture import CaptureReader
+from paper_bitmart.feed.live import frame_file
 from paper_bitmart.feed.live.frame_file import FrameFile, cut_torn_frame
 
 
@@ -74,6 +75,31 @@ def test_garbage_after_the_frames_is_cut_too(path):
     file.close()
     path.write_bytes(path.read_bytes() + b"\0" * 70)
     assert cut_torn_frame(path) == 70
+    assert path.stat().st_size == ends[-1]
+
+
+def test_a_frame_that_the_disk_did_not_take_waits_and_the_file_stays_readable(path, monkeypatch):
+    file, ends = written(path)
+
+    def half(raw, piece, size):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(frame_file, "append_whole", half)
+        file.write(99, b'{"late":1}')
+        with pytest.raises(OSError, match="No space left"):
+            file.flush()
+        assert (file.is_flushed, file.size) == (False, ends[-1])
+        assert len(lines_of(path)) == 15
+    file.close()
+    assert lines_of(path)[-1] == (99, b'{"late":1}')
+    assert cut_torn_frame(path) == 0
+
+
+def test_closing_twice_is_closing_once(path):
+    file, ends = written(path)
+    file.close()
+    file.close()
     assert path.stat().st_size == ends[-1]
 
 

@@ -11,8 +11,8 @@ from live_support import HASTE, MS
 
 from paper_bitmart.bitmart.frames import deflate
 from paper_bitmart.feed.events import FeedState
-from paper_bitmart.feed.live.bitmart_session import BitmartSession
-from paper_bitmart.feed.live.errors import BITMART_CLOSED
+from paper_bitmart.feed.live.bitmart_session import EMPTY_BOOK, BitmartSession
+from paper_bitmart.feed.live.errors import BITMART_CLOSED, INSTEAD
 from paper_bitmart.feed.live.live_source import (
     LiveSource,
     MarketWatch,
@@ -159,6 +159,19 @@ async def test_a_venue_that_nobody_reaches_is_told_with_its_reason():
     async with Line(refusals=10**6) as line:
         await line.until(lambda: line.told)
     assert "no market (ws://nowhere cannot be reached: nobody there)" in line.told[0]
+
+
+async def test_a_venue_whose_books_are_empty_from_some_time_on_is_told_once_with_what_to_do():
+    async with Line() as line:
+        await line.until(lambda: line.wires)
+        line.wires[0].frames.put_nowait(FIRST)
+        await line.until(lambda: line.states()[-1:] == [FeedState.LIVE])
+        for _ in range(3):
+            line.wires[0].frames.put_nowait(deflate(snapshot(2)))
+        await line.until(lambda: line.told)
+        await asyncio.sleep(0.3)
+    [told] = [text for text in line.told if "no market" in text]
+    assert told == f"test: no market ({EMPTY_BOOK}). Trying on. {INSTEAD}"
 
 
 async def test_a_defect_in_the_consumer_ends_the_source_and_is_not_taken_for_a_lost_connection():

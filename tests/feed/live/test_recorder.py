@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 from dataclasses import replace
 from decimal import Decimal
@@ -10,13 +11,15 @@ import pytest
 from feed.feed_messages import RULES, SYMBOL, snapshot, update
 
 from paper_bitmart.bitmart.rules import RulesError, load_rules
+from paper_bitmart.feed.capture import CaptureReader
 from paper_bitmart.feed.convert import load_capture
-from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.feed.live.bitmart_session import BitmartSession
 from paper_bitmart.feed.live.capture_stream import Clocks
 from paper_bitmart.feed.live.frame_file import FrameFile
+from paper_bitmart.feed.live.live_source import apply_rules
 from paper_bitmart.feed.live.outages import OutageLog
-from paper_bitmart.feed.live.recorder import Recorder, RecordingError, write_rules
+from paper_bitmart.feed.live.recorder import Recorder, RecordingError, last_files, write_rules
 
 SECOND = 10**9
 START = 1_763_800_000 * SECOND
@@ -95,6 +98,94 @@ def test_a_full_disk_ends_the_recording_and_not_the_connection(tmp_path, monkeyp
         desk.recorder.tick(desk.now_ns)
     with pytest.raises(OSError, match="No space left"):
         desk.recorder.close(desk.now_ns)
+
+
+def rows_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_rules_are_kept_with_every_change_and_the_end_of_a_symbol(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST)
+    larger = replace(RULES, min_size=Decimal(3))
+    apply_rules(desk.session, {SYMBOL: larger}, {SYMBOL: RULES}, desk.now_ns, lambda text: None)
+    desk.recorder.tick(desk.now_ns)
+    apply_rules(desk.session, {}, {SYMBOL: larger}, desk.now_ns + 1, lambda text: None)
+    desk.recorder.close(desk.now_ns + 1)
+    rows = rows_of(tmp_path / "rules.jsonl")
+    assert [(row["at_ns"], row["symbol"], row["what"]) for row in rows] == [
+        (START, SYMBOL, "when the recording began"),
+        (desk.now_ns, SYMBOL, "the venue changed base_min_size; takes effect at the next start"),
+        (desk.now_ns + 1, SYMBOL, "was delisted by the venue"),
+    ]
+    assert [row["rules"] and row["rules"]["base_min_size"] for row in rows] == ["0.1", "3", None]
+    [outage] = rows_of(tmp_path / "outages.jsonl")
+    assert (outage["why"], outage["end_ns"]) == ("was delisted by the venue", None)
+
+
+def test_a_changed_tick_is_kept_with_the_new_rules(tmp_path):
+    desk = Desk(tmp_path)
+    finer = replace(RULES, tick=Decimal("0.001"), price_decimals=3)
+    apply_rules(desk.session, {SYMBOL: finer}, {SYMBOL: RULES}, START, lambda text: None)
+    desk.recorder.close(START)
+    row = rows_of(tmp_path / "rules.jsonl")[-1]
+    assert (row["rules"]["price_max_precision"], "tick changed" in row["what"]) == (3, True)
+
+
+def test_a_frame_torn_by_a_kill_is_cut_and_the_next_run_goes_on(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST, *(update(version, bids=[(100, version)]) for version in range(2, 40)))
+    # No close: the process is gone. Of the last frame half came to the disk.
+    [path] = tmp_path.glob("market-*")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-7])
+    (tmp_path / "outages.jsonl").write_text('{"symbol":')
+    flushed = len(list(CaptureReader(path)))
+    again = Desk(tmp_path)
+    assert list(again.recorder.torn) == [path.name]
+    assert again.recorder.torn[path.name] > 0
+    assert len(list(CaptureReader(path))) == flushed > 10
+    again.see(FIRST, update(9))
+    again.recorder.close(again.now_ns)
+    assert len(list(tmp_path.glob("market-*"))) == 2
+    assert [row["why"] for row in rows_of(tmp_path / "outages.jsonl")] == ["version 9 follows 1"]
+
+
+def test_only_the_last_files_of_the_streams_are_looked_through_at_a_start(tmp_path):
+    names = ["market-1-a", "market-1-b", "market-2-a", "raw-1-a", "raw-1-c", "all"]
+    for number, name in enumerate(names):
+        path = tmp_path / f"{name}.jsonl.zst"
+        path.touch()
+        os.utime(path, (number, number))
+    os.utime(tmp_path / "market-1-a.jsonl.zst", (99, 99))
+    last = [path.name.partition(".")[0] for path in last_files(tmp_path)]
+    assert last == ["all", "market-1-a", "market-1-b", "market-2-a", "raw-1-c"]
+
+
+def test_several_connections_are_several_streams(tmp_path):
+    outages, other = OutageLog(), replace(RULES, symbol="BBB_USDT")
+    table = {SYMBOL: RULES, "BBB_USDT": other}
+    sessions = [
+        BitmartSession({name: one}, rng=random.Random(1), outages=outages) for name, one in table.items()
+    ]
+    recorder = Recorder(tmp_path, "test", table, sessions, outages, CLOCKS, START)
+    for name, session in zip(table, sessions, strict=True):
+        session.opened(START)
+        session.receive(FIRST.replace(SYMBOL.encode(), name.encode()).decode(), START + 1)
+    assert recorder.progress(START + 2, 0).states == {"live": 2}
+    recorder.close(START + 2)
+    rules = load_rules(tmp_path / "symbols_details.json")
+    for number, name in enumerate(table):
+        [path] = tmp_path.glob(f"market-{number + 1}-*")
+        events = load_capture(path, rules).events
+        assert {symbol for symbol, rows in events.items() if (rows["kind"] == Kind.LEVEL).any()} == {name}
+
+
+def test_trades_lost_are_told_only_when_there_are_some(tmp_path):
+    desk = Desk(tmp_path)
+    assert "lost" not in str(desk.recorder.progress(START, 0))
+    desk.outages.of(SYMBOL).trades_lost = 1_200
+    assert str(desk.recorder.progress(START, 0)).endswith(", 1,200 trades lost")
 
 
 class TestRules:
