@@ -54,7 +54,8 @@ FEE_STEP = 39  # units per 10^-8 of the quote currency
 MAKER_PPM, TAKER_PPM = 40, 41
 QUOTE_FREE, QUOTE_HELD, BASE_FREE, BASE_HELD = 42, 43, 44, 45  # units, units, lots, lots
 IS_AMPLE = 46  # 1: no order is refused for want of funds
-N_SCALARS = 47
+ON_BOOK, ON_NEWS, MEMORY = 47, 48, 49  # addresses of a compiled strategy (fast_actions.py), 0 if Python acts
+N_SCALARS = 50
 
 TICKET_DTYPE = np.dtype(
     [

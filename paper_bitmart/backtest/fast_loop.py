@@ -1,9 +1,10 @@
 """The event loop around a compiled desk: the same order of things as `Engine`, on the same core.
 
-At equal times: market, commands, news, timers, wake-ups. `advance` goes on until somebody has to act, `drive`
-lets a compiled strategy act; what an order goes through is in fast_orders.py.
+At equal times: market, commands, news, timers, wake-ups. `advance` goes on until somebody has to act: it
+returns to Python for that, or calls a compiled strategy; what an order goes through is in fast_orders.py.
 """
 
+from paper_bitmart.backtest.fast_actions import call_book, call_news, frame_of
 from paper_bitmart.backtest.fast_arrays import (
     CLOSING_TICKET,
     DONE,
@@ -12,6 +13,7 @@ from paper_bitmart.backtest.fast_arrays import (
     IN_HEAD,
     IN_READ,
     IN_TAIL,
+    MEMORY,
     N_FILLS,
     N_ORDERS,
     NEED_CHUNK,
@@ -20,6 +22,8 @@ from paper_bitmart.backtest.fast_arrays import (
     NEED_ROOM,
     NEWS,
     NOW_NS,
+    ON_BOOK,
+    ON_NEWS,
     OUT_HEAD,
     OUT_TAIL,
     ROWS_DONE,
@@ -32,7 +36,7 @@ from paper_bitmart.backtest.fast_arrays import (
     WAKE_NS,
 )
 from paper_bitmart.backtest.fast_orders import execute, free_ticket, has_place_room, hear, read_reports
-from paper_bitmart.backtest.step_matcher import apply_until_report, cached, lean, lean_inlined
+from paper_bitmart.backtest.step_matcher import apply_until_report, cached, lean_inlined
 from paper_bitmart.matching.core.state import N_REPORTS
 
 play = lean_inlined(getattr(apply_until_report, "py_func", apply_until_report))
@@ -44,10 +48,12 @@ def advance(st, desk, events, start, end_ns, is_last):  # type: ignore[no-untype
     """Play `events[start:]` and everything in flight up to `end_ns`, or until somebody has to act.
 
     `is_last`: no chunk follows. Returns (next event, why it stopped). Called again with the same state it
-    goes on as if it had not stopped; STOP is for what happened amid a command.
+    goes on as if it had not stopped; STOP is for what happened amid a command. Where a compiled strategy is
+    given (ON_BOOK) it acts in here.
     """
     s = desk.scalars
     n, i = len(events), start
+    frame = frame_of(desk, st) if s[ON_BOOK] else 0
     while True:
         if s[CLOSING_TICKET] >= 0:
             free_ticket(desk, s[CLOSING_TICKET])
@@ -101,7 +107,21 @@ def advance(st, desk, events, start, end_ns, is_last):  # type: ignore[no-untype
                 return i, NEED_ROOM
             execute(st, desk, events, i)
         elif news_ns <= at_ns:
-            if hear(desk):
+            is_wanted = hear(desk)
+            if s[ON_BOOK]:
+                s[IN_READ] = s[IN_HEAD]
+                if is_wanted:
+                    news = desk.inbox[(s[IN_HEAD] - 1) & (len(desk.inbox) - 1)]
+                    call_news(
+                        s[ON_NEWS],
+                        frame,
+                        s[MEMORY],
+                        news["ticket"],
+                        news["what"],
+                        news["price"],
+                        news["lots"],
+                    )
+            elif is_wanted:
                 return i, NEWS
         elif s[TIMER_NS] <= at_ns:
             return i, TIMER
@@ -109,24 +129,8 @@ def advance(st, desk, events, start, end_ns, is_last):  # type: ignore[no-untype
             s[WAKE_NS] = s[WAKE_NS] + s[WAKE_EVERY_NS] if s[WAKE_EVERY_NS] > 0 else FOREVER_NS
             if s[ROWS_SEEN] != s[ROWS_DONE] or s[WAKE_EVERY_NS] <= 0:
                 s[ROWS_SEEN] = s[ROWS_DONE]
-                return i, WAKE
+                if not s[ON_BOOK]:
+                    return i, WAKE
+                call_book(s[ON_BOOK], frame, s[MEMORY])
         else:
             return i, DONE
-
-
-@lean
-def drive(st, desk, events, start, end_ns, is_last, on_book, on_news, memory):  # type: ignore[no-untyped-def]
-    """`advance` with a compiled strategy, which acts in here; returns to Python for a chunk, for room, or at
-    the end."""
-    s = desk.scalars
-    i = start
-    while True:
-        i, why = advance(st, desk, events, i, end_ns, is_last)
-        s[IN_READ] = s[IN_HEAD]
-        if why == WAKE:
-            on_book(desk, st, memory)
-        elif why == NEWS:
-            news = desk.inbox[(s[IN_HEAD] - 1) & (len(desk.inbox) - 1)]
-            on_news(desk, st, memory, news["ticket"], news["what"], news["price"], news["lots"])
-        else:
-            return i, why

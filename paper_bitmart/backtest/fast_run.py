@@ -26,7 +26,7 @@ from paper_bitmart.exchange.lifecycle import VenueInconsistent
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.feed.events import FeedState, Kind
 from paper_bitmart.matching.core.book import count_levels
-from paper_bitmart.matching.core.state import grow_pool, grow_rows
+from paper_bitmart.matching.core.state import State, grow_pool, grow_rows
 from paper_bitmart.matching.models import QueueModel
 
 SOON_ROWS, ROOM = 4_096, 512
@@ -147,6 +147,11 @@ class CompiledRun(StepMatcher):
     def best_keys(self) -> np.ndarray:
         """(2,) int64, the core's keys of the best bid and ask; stays in place."""
         return self._core.best
+
+    @property
+    def core(self) -> State:
+        """The core's arrays, which are others after growth."""
+        return self._core
 
     def resting(self, slot: int) -> np.void:
         """What the core knows of a resting order."""

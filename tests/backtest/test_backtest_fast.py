@@ -8,6 +8,7 @@ from paper_bitmart.backtest import fast_desk
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.fast import FastBacktest, TooManyOrders
 from paper_bitmart.backtest.fast_desk import BUY, IOC, LIMIT, LIMIT_MAKER, SELL
+from paper_bitmart.backtest.fast_loop import advance
 from paper_bitmart.backtest.strategy import Strategy
 from paper_bitmart.backtest.tape import ArrayTape, TapeError
 from paper_bitmart.bitmart.enums import OrderType
@@ -124,3 +125,96 @@ def test_one_symbol_must_be_chosen(market):
         FastBacktest(market, quote, np.array([100, 3, 7, 0]))
     with pytest.raises(ValueError, match="delays must be"):
         FastBacktest(market, quote, np.array([100, 3, 7, 0]), symbol="BTC_USDT", entry_ns=-1)
+
+
+def seen_in(memory, function):
+    """What a strategy leaves in its memory after a short quiet market."""
+    data = {"BTC_USDT": tape(*(quiet(at) for at in range(1, 3_000, 100)))}
+    run = FastBacktest(data, function, memory)
+    run.run()
+    return run.memory
+
+
+@njit
+def sum_up(desk, book, memory):
+    """Sums the flattened memory into its first cell, and counts in its last one."""
+    flat = memory.size
+    total = 0
+    for k in range(memory.shape[0]):
+        total += memory[k, 1]
+    memory[0, 0] = total + flat
+    memory[-1, -1] += 1
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float64, np.int32])
+@pytest.mark.parametrize("layout", ["C", "Fortran", "strided"])
+def test_the_memory_may_have_any_type_and_layout(kind, layout):
+    memory = np.arange(12).reshape(4, 3).astype(kind)
+    if layout == "Fortran":
+        memory = np.asfortranarray(memory)
+    elif layout == "strided":
+        memory = np.repeat(np.repeat(memory, 2, 0), 3, 1)[::2, ::3]
+    seen = seen_in(memory, sum_up)
+    assert seen[0, 0] == 1 + 4 + 7 + 10 + 12
+    assert seen[3, 2] == 11 + 29
+    assert seen is memory
+
+
+@njit
+def divide(desk, book, memory):
+    memory[1] += 1
+    memory[2] = 10 // (memory[0] - memory[1])
+
+
+def test_what_a_strategy_raises_comes_out_of_the_run():
+    memory = np.array([5, 0, 0])
+    with pytest.raises(ZeroDivisionError):
+        seen_in(memory, divide)
+    assert memory.tolist() == [5, 5, 10]
+
+
+def test_what_is_no_compiled_function_or_no_array_is_refused():
+    with pytest.raises(TypeError, match="must be a njit function"):
+        seen_in(np.array([1]), lambda desk, book, memory: None)
+    with pytest.raises(TypeError, match="memory must be a numpy array, not list"):
+        seen_in([1], divide)
+
+
+@njit
+def take_once(desk, book, memory):
+    if memory[0] == 0:
+        memory[0] = 1
+        fast_desk.send(desk, BUY, fast_desk.best_ask(book), 3, IOC)
+
+
+@njit
+def note(desk, book, memory, ticket, what, price, lots):
+    row = memory[0]
+    memory[3 * row], memory[3 * row + 1], memory[3 * row + 2] = what, price, lots
+    memory[0] += 1
+    if what == fast_desk.FILLED:
+        fast_desk.send(desk, SELL, fast_desk.best_bid(book), fast_desk.position(desk), IOC)
+
+
+def test_news_reach_the_strategy_which_may_answer_at_once():
+    data = {"BTC_USDT": tape(*(quiet(at) for at in range(1, 1_000, 100)))}
+    memory = np.zeros(40, np.int64)
+    results = FastBacktest(data, take_once, memory, on_news=note, response_ns=MS).run()
+    ask, bid = results.fills["price_ticks"].tolist()
+    accepted, filled = fast_desk.ACCEPTED, fast_desk.FILLED
+    told = [accepted, 0, 0, filled, ask, 3, accepted, 0, 0, filled, bid, 3]
+    assert memory[3 : 3 + len(told)].tolist() == told
+    assert (results.fills["at_ns"][1] - results.fills["at_ns"][0]) == MS
+
+
+def test_a_new_strategy_leaves_the_loop_as_it_is_compiled():
+    seen_in(np.zeros(3, np.int64), take_once)
+    compiled = len(advance.overloads)
+
+    @njit
+    def another(desk, book, memory):
+        memory[0] += 1
+
+    assert seen_in(np.zeros(1, np.int64), another).tolist() == [29]
+    assert seen_in(np.zeros(1, np.float64), another).tolist() == [29.0]
+    assert len(advance.overloads) == compiled == 1

@@ -5,6 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from paper_bitmart.backtest import fast_arrays
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.fast_money import fee_of, limit_buy_hold
 from paper_bitmart.backtest.fast_run import CompiledRun, MoneyTooLarge, exact_sum
@@ -239,7 +240,7 @@ def test_sums_are_exact_beyond_64_bits():
 
 def test_money_that_does_not_add_up_is_found(run):
     run.check_money()
-    run.desk.scalars[-4] += 1
+    run.desk.scalars[fast_arrays.QUOTE_HELD] += 1
     with pytest.raises(VenueInconsistent, match="balances are"):
         run.check_money()
     assert run.now_ns == START_NS
