@@ -15,6 +15,7 @@ from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.calls import (
+    Call,
     Cancel,
     CancelAll,
     CancelOrders,
@@ -35,7 +36,14 @@ from paper_bitmart.exchange.orders import NewOrder
 from paper_bitmart.exchange.recording import SessionTape
 from paper_bitmart.exchange.restart import closing_event
 from paper_bitmart.exchange.venue import CancelResult, Venue
-from paper_bitmart.exchange.wheel import HOUSE, STORAGE_FAILED, Command, SessionSettings, SessionStats, Wheel
+from paper_bitmart.exchange.wheel import (
+    STORAGE_FAILED,
+    Command,
+    Reply,
+    SessionSettings,
+    SessionStats,
+    Wheel,
+)
 from paper_bitmart.feed.market_view import MarketView
 from paper_bitmart.feed.sources import Source
 from paper_bitmart.matching.latency import LatencyProfile
@@ -84,7 +92,6 @@ class Session:
         """Why the source ended early, or None; the feeds are closed then."""
         self._wheel = Wheel(venue, latency=latency, journal=journal, settings=settings, tape=tape)
         self._wake = asyncio.Event()
-        self._replies: set[asyncio.Future[Any]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stop_clock: Callable[[], None] = lambda: None
         self._open = False
@@ -200,6 +207,19 @@ class Session:
 
     # --- commands ---
 
+    def send(self, call: Call, reply: Reply) -> None:
+        """Send a command without a task that waits for its outcome.
+
+        Args:
+            reply: called once, with (result, None) or (None, refusal), when the client hears of it: the
+                result is durable then. Called in the middle of a turn: it must be quick.
+
+        Raises:
+            BitmartError: the command was not sent, `reply` will not be called: 50022 the session is closed,
+                59002 the journal cannot be written, 30013 too many commands are in flight.
+        """
+        self._put(Command(call, reply), call.account, cancels=call.cancels, travels=call.travels)
+
     async def submit(self, account: str, order: NewOrder) -> list[Event]:
         """Send one new order; see `Venue.submit`.
 
@@ -282,22 +302,21 @@ class Session:
         travels: bool = True,
     ) -> Any:
         """Put a command on the line, without `travels` for no time at all, and wait for its outcome."""
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        command = Command(run, lambda result, refused: _settle(outcome, result, refused))
+        self._put(command, account, cancels=cancels, travels=travels)
+        return await outcome
+
+    def _put(self, command: Command, account: str, *, cancels: bool, travels: bool) -> None:
         self._check_open()
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        command = Command(run, lambda result, refused: _settle(reply, result, refused))
         try:
             if travels:
-                self._wheel.line.send(command, account, self.clock.now_ns(), cancels=cancels)
+                self._wheel.send(command, account, self.clock.now_ns(), cancels=cancels)
             else:
-                self._wheel.line.put(command, HOUSE, self.clock.now_ns(), 0)
+                self._wheel.send_at_once(command, self.clock.now_ns())
         except LineFull as error:
             raise refusal(TOO_MANY_IN_FLIGHT, field="account", limit=error.limit, value=account) from error
-        self._replies.add(reply)
         self._wake.set()
-        try:
-            return await reply
-        finally:
-            self._replies.discard(reply)
 
     def _check_open(self) -> None:
         if not self.is_open:
@@ -309,8 +328,8 @@ class Session:
 
     def _refuse_waiting(self, code: int) -> None:
         """Refuse every command whose outcome nobody will know any more."""
-        for reply in tuple(self._replies):
-            _settle(reply, None, refusal(code))
+        for command in self._wheel.take_unanswered():
+            command.reply(None, refusal(code))
 
     def _emit(self, symbol: str, events: np.ndarray) -> None:
         self._wheel.inbox.put(symbol, events)

@@ -11,7 +11,7 @@ Nothing is told before the journal has it. A turn is bounded, so whoever turns t
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -76,11 +76,16 @@ class SessionStats:
     journal_failures: int = 0
 
 
-class Command(NamedTuple):
-    """Something for the venue to do at its arrival, and who is told the outcome: a result or a refusal."""
+Reply = Callable[[Any, BitmartError | ValueError | None], None]
+"""Told the outcome of a command: its result, or its refusal."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """Something for the venue to do at its arrival, and who is told the outcome."""
 
     run: Run
-    reply: Callable[[Any, BitmartError | ValueError | None], None]
+    reply: Reply
 
 
 @dataclass(slots=True)
@@ -142,6 +147,7 @@ class Wheel:
         self._books = self.views if latency is None else {s: MarketView(r) for s, r in venue.rules.items()}
         self._responses: Line[Delivery] = Line(TOLD_LATER_MAX)
         self._market_data: Line[tuple[str, np.ndarray]] = Line(TOLD_LATER_MAX)
+        self._unanswered: set[Command] = set()
         self._gap_events: list[Event] = []
         self._probe_ns = 0
         self._checkpoint_seq = self._journaled_seq()
@@ -153,6 +159,21 @@ class Wheel:
         if self.storage_failed:
             times.append(self._probe_ns)
         return min((time_ns for time_ns in times if time_ns is not None), default=None)
+
+    def send(self, command: Command, account: str, sent_ns: int, *, cancels: bool = False) -> None:
+        """Put an account's command on the line. Raises LineFull."""
+        self.line.send(command, account, sent_ns, cancels=cancels)
+        self._unanswered.add(command)
+
+    def send_at_once(self, command: Command, sent_ns: int) -> None:
+        """Put a command on the line that takes no time, the house's. Raises LineFull."""
+        self.line.put(command, HOUSE, sent_ns, 0)
+        self._unanswered.add(command)
+
+    def take_unanswered(self) -> set[Command]:
+        """The commands that were sent and have no answer, for whoever knows that none will come."""
+        taken, self._unanswered = self._unanswered, set()
+        return taken
 
     def turn(self, now_ns: int) -> bool:
         """Do, commit and tell what has arrived by `now_ns`; returns whether there is more of it.
@@ -367,8 +388,15 @@ class Wheel:
     def _tell_events(self, delivery: Delivery) -> None:
         if delivery.events:
             self.event_listeners.tell(delivery.events)
-        if delivery.command is not None:
-            delivery.command.reply(delivery.result, delivery.refused)
+        command = delivery.command
+        if command is None:
+            return
+        self._unanswered.discard(command)
+        try:
+            command.reply(delivery.result, delivery.refused)
+        except Exception:
+            # As with listeners: a mistake of those outside must not stop the exchange.
+            LOG.exception("the reply to a command failed")
 
 
 def _tell_due(line: Line[Item], now_ns: int | None, tell: Callable[[Item], None]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paper_bitmart.bitmart.envelope import success_text
+from paper_bitmart.exchange import calls
 from paper_bitmart.server.auth import Level, Window
 from paper_bitmart.server.keys import Permission
 from paper_bitmart.server.params import Params
@@ -32,8 +33,15 @@ class Call(NamedTuple):
     at_ns: int
 
 
-Handler = Callable[[Call], Awaitable[Any]]
-"""Returns what goes into `data`; raises BitmartError to refuse."""
+class Sending(NamedTuple):
+    """An answer that needs the exchange: the command for it, and how the outcome reads as `data`."""
+
+    command: calls.Call
+    data_of: Callable[[Any], Any]
+
+
+Handler = Callable[[Call], Any]
+"""Returns what goes into `data`, or a `Sending` that leads to it; raises BitmartError to refuse."""
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,9 @@ class HttpFront:
 
     async def close(self, timeout_s: float) -> None:
         """Let calls that are under way end, for `timeout_s` at most, and close all connections."""
-        tasks = [connection.stop() for connection in self.connections]
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout_s)
+        ends = [end for connection in self.connections if (end := connection.stop()) is not None]
+        if ends:
+            await asyncio.wait(ends, timeout=timeout_s)
         for connection in tuple(self.connections):
             connection.close()
 
@@ -72,12 +72,14 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._remote = ""
         self._buffer = b""
-        self._task: asyncio.Task[None] | None = None
-        self._waiting: asyncio.Future[None] | None = None
-        """Of the task, for more bytes; None while it is at a call."""
+        self._is_busy = False
+        """A call is at the gate, or its answer waits for the client to read."""
+        self._is_full = False
+        """The client does not read what was written."""
+        self._held: Answer | None = None
+        self._end: asyncio.Future[None] | None = None
+        """Of the call that a stop waits for."""
         self._stopping = False
-        self._drained = asyncio.Event()
-        self._drained.set()
 
     # --- asyncio.Protocol ---
 
@@ -91,24 +93,26 @@ class HttpConnection(asyncio.Protocol):
             # A client that vanished without a word is noticed.
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._front.connections.add(self)
-        self._task = asyncio.get_running_loop().create_task(self._serve())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._front.connections.discard(self)
         self._stopping = True
-        self._wake()
-        self._drained.set()  # whoever waits to write finds the transport closed
+        self._held = None
+        self._call_ended()
 
     def pause_writing(self) -> None:
-        self._drained.clear()
+        self._is_full = True
 
     def resume_writing(self) -> None:
-        self._drained.set()
+        self._is_full = False
+        if self._held is not None:
+            answer, self._held = self._held, None
+            self._answered(answer)
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
-        if self._waiting is not None:
-            self._wake()
+        if not self._is_busy:
+            self._advance()
         elif len(self._buffer) > self._front.body_bytes_max + HEAD_BYTES_MAX:
             # So much ahead of its answers: let TCP hold the client back.
             assert self._transport is not None
@@ -116,32 +120,45 @@ class HttpConnection(asyncio.Protocol):
 
     # --- inside ---
 
-    async def _serve(self) -> None:
-        """Answer one call after the other; hand over at the first that is not plain."""
+    def _advance(self) -> None:
+        """Begin calls until one has to wait for its answer; hand over at the first that is not plain."""
         transport = self._transport
         assert transport is not None
-        try:
-            while not self._stopping:
-                try:
-                    request = self._take()
-                except _NotPlain:
-                    self._hand_over(transport)
-                    return
-                if request is not None:
-                    await self._answer(request, transport)
-                else:
-                    transport.resume_reading()
-                    self._waiting = asyncio.get_running_loop().create_future()
-                    await self._waiting
-        finally:
-            # Cancelled in the middle of a call: it has no answer, and those behind it will have none.
-            if self in self._front.connections and not self._stopping:
-                transport.abort()
+        while not self._is_busy and not self._stopping:
+            try:
+                request = self._take()
+            except _NotPlain:
+                self._hand_over(transport)
+                return
+            if request is None:
+                transport.resume_reading()
+                return
+            self._is_busy = True
+            answer = self._front.gate.begin(request, self._answered)
+            if answer is not None:
+                self._send(answer, transport)
 
-    def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-        self._waiting = None
+    def _answered(self, answer: Answer) -> None:
+        """The answer that a call waited for is there."""
+        assert self._transport is not None
+        self._send(answer, self._transport)
+        self._advance()
+
+    def _send(self, answer: Answer, transport: asyncio.Transport) -> None:
+        if answer.lost:
+            transport.abort()
+            self._stopping = True
+        elif not transport.is_closing():
+            if self._is_full:
+                self._held = answer
+                return
+            transport.write(_head(answer) + answer.body)
+        self._call_ended()
+
+    def _call_ended(self) -> None:
+        self._is_busy = False
+        if self._end is not None and not self._end.done():
+            self._end.set_result(None)
 
     def _take(self) -> PlainRequest | None:
         """Take the first call off the buffer; None while some of it is missing.
@@ -167,17 +184,6 @@ class HttpConnection(asyncio.Protocol):
         body = buffer[head_end + 4 : body_end]
         return PlainRequest(method, path, query, headers, media_type, self._remote, body)
 
-    async def _answer(self, request: PlainRequest, transport: asyncio.Transport) -> None:
-        answer = await self._front.gate.answer(request)
-        if answer.lost:
-            transport.abort()
-            self._stopping = True
-            return
-        if not self._drained.is_set():
-            await self._drained.wait()
-        if not transport.is_closing():
-            transport.write(_head(answer) + answer.body)
-
     def _hand_over(self, transport: asyncio.Transport) -> None:
         self._front.connections.discard(self)
         transport.resume_reading()
@@ -186,12 +192,12 @@ class HttpConnection(asyncio.Protocol):
         protocol.connection_made(transport)
         protocol.data_received(self._buffer)
 
-    def stop(self) -> asyncio.Task[None]:
-        """Take no further call; returns the task, which ends after the call that it is at."""
-        assert self._task is not None
+    def stop(self) -> asyncio.Future[None] | None:
+        """Take no further call; returns what is done once the present one is answered, None without one."""
         self._stopping = True
-        self._wake()
-        return self._task
+        if self._is_busy:
+            self._end = asyncio.get_running_loop().create_future()
+        return self._end
 
     def close(self) -> None:
         """Close the connection once what was written is out."""

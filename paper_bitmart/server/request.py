@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 
-from paper_bitmart.bitmart.errors import refusal
+from paper_bitmart.bitmart.errors import BitmartError, refusal
 
 
 class Request(Protocol):
@@ -36,7 +36,7 @@ class Request(Protocol):
     @property
     def remote(self) -> str: ...
 
-    async def body(self) -> bytes:
+    def body(self) -> bytes:
         """The raw body.
 
         Raises:
@@ -63,17 +63,29 @@ class PlainRequest:
         self.method, self.path, self.query, self.headers = method, path, query, headers
         self.content_type, self.remote, self._body = content_type, remote, body
 
-    async def body(self) -> bytes:
+    def body(self) -> bytes:
         return self._body
 
 
 class AiohttpRequest:
-    """A call that aiohttp reads."""
+    """A call that aiohttp reads; its body is there after `read`."""
 
-    __slots__ = ("_body_bytes_max", "_request")
+    __slots__ = ("_body", "_body_bytes_max", "_request")
 
     def __init__(self, request: web.Request, body_bytes_max: int) -> None:
         self._request, self._body_bytes_max = request, body_bytes_max
+        self._body: bytes | BitmartError = b""
+
+    async def read(self) -> None:
+        """Take the body in; what is wrong with it is told by `body`."""
+        try:
+            self._body = await self._request.read()
+        except HTTPRequestEntityTooLarge:
+            text = f"Bad Request [body exceeds {self._body_bytes_max} bytes]"
+            self._body = refusal(50000, field="body", message=text)
+        except (web.RequestPayloadError, ConnectionError):
+            # Broken encoding, or the client left in the middle of it.
+            self._body = refusal(50000, field="body", message="Bad Request [body cannot be read]")
 
     @property
     def method(self) -> str:
@@ -99,12 +111,7 @@ class AiohttpRequest:
     def remote(self) -> str:
         return self._request.remote or ""
 
-    async def body(self) -> bytes:
-        try:
-            return await self._request.read()
-        except HTTPRequestEntityTooLarge as error:
-            text = f"Bad Request [body exceeds {self._body_bytes_max} bytes]"
-            raise refusal(50000, field="body", message=text) from error
-        except (web.RequestPayloadError, ConnectionError) as error:
-            # Broken encoding, or the client left in the middle of it.
-            raise refusal(50000, field="body", message="Bad Request [body cannot be read]") from error
+    def body(self) -> bytes:
+        if isinstance(self._body, BitmartError):
+            raise self._body
+        return self._body

@@ -20,7 +20,7 @@ USD = "USDT"
 PAIR_CLASSES = "ABCD"
 
 
-async def account_wallet(call: Call) -> AccountWallet:
+def account_wallet(call: Call) -> AccountWallet:
     """GET /account/v1/wallet: balances above zero, optionally of one currency and valued in US dollars."""
     wanted = call.params.text("currency")
     if wanted is not None and wanted not in call.context.venue.assets():
@@ -46,7 +46,7 @@ async def account_wallet(call: Call) -> AccountWallet:
     return AccountWallet(wallet=rows)
 
 
-async def spot_wallet(call: Call) -> SpotWallet:
+def spot_wallet(call: Call) -> SpotWallet:
     """GET /spot/v1/wallet: every currency of the account, also at zero: clients drop what is missing."""
     rows = [
         SpotWalletRow(
@@ -60,7 +60,7 @@ async def spot_wallet(call: Call) -> SpotWallet:
     return SpotWallet(wallet=rows)
 
 
-async def trade_fee(call: Call) -> TradeFee:
+def trade_fee(call: Call) -> TradeFee:
     """GET /spot/v1/trade_fee, with the two extra names that ccxt reads."""
     symbol = call.params.required("symbol")
     if not call.context.has_symbol(symbol):
@@ -78,7 +78,7 @@ async def trade_fee(call: Call) -> TradeFee:
     )
 
 
-async def user_fee(call: Call) -> UserFee:
+def user_fee(call: Call) -> UserFee:
     """GET /spot/v1/user_fee: one class of pairs here, so all four pay what the first symbol costs."""
     rates = call.context.venue.fee_rates(call.account, next(iter(call.context.session.views)))
     maker, taker = rate_text(rates.maker_ppm), rate_text(rates.taker_ppm)

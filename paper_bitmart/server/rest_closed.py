@@ -76,15 +76,15 @@ ABSENT_ACCOUNT = (
 ANY_METHOD = "*"
 
 
-async def _removed(call: Call) -> Any:
+def _removed(call: Call) -> Any:
     raise refusal(30031)
 
 
-async def _absent_spot(call: Call) -> Any:
+def _absent_spot(call: Call) -> Any:
     raise refusal(53005)
 
 
-async def _absent_account(call: Call) -> Any:
+def _absent_account(call: Call) -> Any:
     raise refusal(60061)
 
 

@@ -13,7 +13,7 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 200
 STEP_DEFAULT_MIN = 1
 
 
-async def klines(call: Call) -> list[KlineRow]:
+def klines(call: Call) -> list[KlineRow]:
     """GET /spot/quotation/v3/klines and lite-klines: newest first, both bounds exclusive.
 
     Without `before` but with `after`: the candles that follow it; else the latest ones (of the interval).

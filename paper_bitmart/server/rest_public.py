@@ -35,12 +35,12 @@ WORKING, COMPLETED = "1", "2"
 """States of a maintenance (protocol reference 4.2): under way, and over: the service is fine."""
 
 
-async def system_time(call: Call) -> ServerTime:
+def system_time(call: Call) -> ServerTime:
     """GET /system/time."""
     return ServerTime(server_time=call.context.market_ns() // NS_PER_MS)
 
 
-async def system_service(call: Call) -> Services:
+def system_service(call: Call) -> Services:
     """GET /system/service: spot is fine while every tradable symbol's feed is live, else in maintenance."""
     venue = call.context.venue
     tradable = [symbol for symbol, rules in venue.rules.items() if rules.is_tradable]
@@ -58,7 +58,7 @@ async def system_service(call: Call) -> Services:
     return Services(service=[spot])
 
 
-async def spot_currencies(call: Call) -> SpotCurrencies:
+def spot_currencies(call: Call) -> SpotCurrencies:
     """GET /spot/v1/currencies."""
     rows = [
         SpotCurrency(id=asset, name=asset, withdraw_enabled=True, deposit_enabled=True)
@@ -67,7 +67,7 @@ async def spot_currencies(call: Call) -> SpotCurrencies:
     return SpotCurrencies(currencies=rows)
 
 
-async def account_currencies(call: Call) -> AccountCurrencies:
+def account_currencies(call: Call) -> AccountCurrencies:
     """GET /account/v1/currencies: paper coins, so the network is their own name and fees are 0."""
     known = call.context.venue.assets()
     text = call.params.text("currencies")
@@ -93,23 +93,23 @@ async def account_currencies(call: Call) -> AccountCurrencies:
     return AccountCurrencies(currencies=rows)
 
 
-async def symbols(call: Call) -> SymbolNames:
+def symbols(call: Call) -> SymbolNames:
     """GET /spot/v1/symbols."""
     return SymbolNames(symbols=list(call.context.venue.rules))
 
 
-async def symbol_details(call: Call) -> SymbolDetails:
+def symbol_details(call: Call) -> SymbolDetails:
     """GET /spot/v1/symbols/details."""
     rows = [msgspec.convert(rules.to_wire(), SymbolRow) for rules in call.context.venue.rules.values()]
     return SymbolDetails(symbols=rows)
 
 
-async def contract_details(call: Call) -> SymbolDetails:
+def contract_details(call: Call) -> SymbolDetails:
     """GET /contract/public/details: no futures here, but ccxt asks before anything else (reference 4.12)."""
     return SymbolDetails(symbols=[])
 
 
-async def ticker(call: Call) -> TickerData:
+def ticker(call: Call) -> TickerData:
     """GET /spot/quotation/v3/ticker."""
     symbol = market_symbol(call)
     row = market_wire.ticker(call.context.session.views[symbol], call.context.books)
@@ -118,14 +118,14 @@ async def ticker(call: Call) -> TickerData:
     return row
 
 
-async def tickers(call: Call) -> list[TickerRow]:
+def tickers(call: Call) -> list[TickerRow]:
     """GET /spot/quotation/v3/tickers: symbols that traded within 24 hours, as arrays."""
     views = call.context.session.views.values()
     rows = (market_wire.ticker(view, call.context.books) for view in views if view.ticker().volume_lots)
     return [row.row() for row in rows if row is not None]
 
 
-async def books(call: Call) -> BookData:
+def books(call: Call) -> BookData:
     """GET /spot/quotation/v3/books."""
     symbol = market_symbol(call)
     count = _count(call, BOOK_LEVELS_DEFAULT, BOOK_LEVELS_MAX)
@@ -140,7 +140,7 @@ async def books(call: Call) -> BookData:
     )
 
 
-async def trades(call: Call) -> list[TradeRow]:
+def trades(call: Call) -> list[TradeRow]:
     """GET /spot/quotation/v3/trades, newest first."""
     symbol = market_symbol(call)
     count = _count(call, TRADES_MAX, TRADES_MAX)

@@ -35,19 +35,19 @@ class _Range:
     is_empty: bool
 
 
-async def query_order(call: Call) -> OrderData:
+def query_order(call: Call) -> OrderData:
     """POST /spot/v4/query/order."""
     wanted = order_id(call.params.required("orderId"))
     return _order_row(call, _find(call, order_id=wanted))
 
 
-async def query_client_order(call: Call) -> OrderData:
+def query_client_order(call: Call) -> OrderData:
     """POST /spot/v4/query/client-order."""
     wanted = call.params.required("clientOrderId")
     return _order_row(call, _find(call, client_order_id=wanted))
 
 
-async def query_open_orders(call: Call) -> list[OrderData]:
+def query_open_orders(call: Call) -> list[OrderData]:
     """POST /spot/v4/query/open-orders, newest first."""
     wanted = _read_range(call)
     if wanted.is_empty:
@@ -58,7 +58,7 @@ async def query_open_orders(call: Call) -> list[OrderData]:
     return [_order_row(call, order) for order in orders]
 
 
-async def query_history_orders(call: Call) -> list[OrderData]:
+def query_history_orders(call: Call) -> list[OrderData]:
     """POST /spot/v4/query/history-orders, newest first."""
     wanted = _read_range(call)
     if wanted.is_empty:
@@ -69,7 +69,7 @@ async def query_history_orders(call: Call) -> list[OrderData]:
     return [_order_row(call, order) for order in orders]
 
 
-async def query_trades(call: Call) -> list[TradeData]:
+def query_trades(call: Call) -> list[TradeData]:
     """POST /spot/v4/query/trades, newest first."""
     wanted = _read_range(call)
     if wanted.is_empty:
@@ -80,7 +80,7 @@ async def query_trades(call: Call) -> list[TradeData]:
     return [order_wire.trade_row(fill, call.context.rules(fill.symbol)) for fill in fills]
 
 
-async def query_order_trades(call: Call) -> list[TradeData]:
+def query_order_trades(call: Call) -> list[TradeData]:
     """POST /spot/v4/query/order-trades: all fills of one order, also of one without any."""
     order = _find(call, order_id=order_id(call.params.required("orderId")), any_state=True)
     rules = call.context.rules(order.symbol)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from paper_bitmart.bitmart.enums import OrderType, Side, StpMode
 from paper_bitmart.bitmart.errors import refusal
 from paper_bitmart.bitmart.rest_messages import (
@@ -14,72 +12,64 @@ from paper_bitmart.bitmart.rest_messages import (
     OrderId,
     OrderIds,
 )
-from paper_bitmart.exchange.events import OrderAccepted
+from paper_bitmart.exchange import venue
+from paper_bitmart.exchange.calls import Cancel, CancelAll, CancelOrders, Submit, SubmitBatch
+from paper_bitmart.exchange.events import Event, OrderAccepted
 from paper_bitmart.exchange.orders import NewOrder
-from paper_bitmart.exchange.venue import BATCH_MAX
 from paper_bitmart.server.auth import Level, Window
-from paper_bitmart.server.endpoint import Call, Endpoint, Handler
+from paper_bitmart.server.endpoint import Call, Endpoint, Handler, Sending
 from paper_bitmart.server.keys import Permission
 from paper_bitmart.server.params import Params, order_id
 
 
-async def submit_order(call: Call) -> OrderId:
+def submit_order(call: Call) -> Sending:
     """POST /spot/v2/submit_order."""
     order = read_new_order(call.params, call.params.text("symbol") or "", "client_order_id")
-    events = await call.context.session.submit(call.account, order)
-    return OrderId(order_id=_accepted_ids(events)[0])
+    return Sending(Submit(account=call.account, order=order), _order_id)
 
 
-async def batch_orders(call: Call) -> BatchResult:
+def batch_orders(call: Call) -> Sending:
     """POST /spot/v4/batch_orders: all orders or none (protocol reference 10, question 15)."""
     symbol = call.params.text("symbol") or ""
     rows = call.params.objects("orderParams")
     if rows is None:
         raise refusal(50028, field="orderParams")
-    if not 1 <= len(rows) <= BATCH_MAX:  # before the rows are read: there may be thousands
-        raise refusal(50033, field="orderParams", limit=BATCH_MAX, value=len(rows))
-    orders = [read_new_order(row, symbol, "clientOrderId") for row in rows]
-    events = await call.context.session.submit_batch(call.account, orders)
-    return BatchResult(data=OrderIds(orderIds=_accepted_ids(events)))
+    if not 1 <= len(rows) <= venue.BATCH_MAX:  # before the rows are read: there may be thousands
+        raise refusal(50033, field="orderParams", limit=venue.BATCH_MAX, value=len(rows))
+    orders = tuple(read_new_order(row, symbol, "clientOrderId") for row in rows)
+    return Sending(SubmitBatch(account=call.account, orders=orders), _order_ids)
 
 
-async def cancel_order(call: Call) -> CancelResult:
+def cancel_order(call: Call) -> Sending:
     """POST /spot/v3/cancel_order; a dead or unknown order is refused (protocol reference 10, question 13)."""
     symbol = call.params.required("symbol")
     by_id = call.params.text("order_id")
-    await call.context.session.cancel(
-        call.account,
+    cancel = Cancel(
+        account=call.account,
         order_id=None if by_id is None else order_id(by_id),
         client_order_id=call.params.text("client_order_id"),
         symbol=symbol,
     )
-    return CancelResult(result=True)
+    return Sending(cancel, lambda _: CancelResult(result=True))
 
 
-async def cancel_orders(call: Call) -> CancelOrdersResult:
+def cancel_orders(call: Call) -> Sending:
     """POST /spot/v4/cancel_orders; ids that cannot be cancelled are listed, the call itself succeeds."""
     symbol = call.params.required("symbol")
-    result = await call.context.session.cancel_orders(
-        call.account,
-        order_ids=call.params.texts("orderIds") or (),
-        client_order_ids=call.params.texts("clientOrderIds") or (),
+    cancel = CancelOrders(
+        account=call.account,
+        order_ids=tuple(call.params.texts("orderIds") or ()),
+        client_order_ids=tuple(call.params.texts("clientOrderIds") or ()),
         symbol=symbol,
     )
-    return CancelOrdersResult(
-        successIds=result.success_ids,
-        failIds=result.fail_ids,
-        totalCount=len(result.success_ids) + len(result.fail_ids),
-        successCount=len(result.success_ids),
-        failedCount=len(result.fail_ids),
-    )
+    return Sending(cancel, _cancelled_and_not)
 
 
-async def cancel_all(call: Call) -> Empty:
+def cancel_all(call: Call) -> Sending:
     """POST /spot/v4/cancel_all; nothing to cancel is a success as well."""
     symbol = call.params.text("symbol")
     side = call.params.choice("side", Side, 52002)
-    await call.context.session.cancel_all(call.account, symbol=symbol, side=side)
-    return Empty()
+    return Sending(CancelAll(account=call.account, symbol=symbol, side=side), lambda _: Empty())
 
 
 def read_new_order(params: Params, symbol: str, client_id_name: str) -> NewOrder:
@@ -108,8 +98,26 @@ def read_new_order(params: Params, symbol: str, client_id_name: str) -> NewOrder
     )
 
 
-def _accepted_ids(events: list[Any]) -> list[str]:
+def _order_id(events: list[Event]) -> OrderId:
+    return OrderId(order_id=_accepted_ids(events)[0])
+
+
+def _order_ids(events: list[Event]) -> BatchResult:
+    return BatchResult(data=OrderIds(orderIds=_accepted_ids(events)))
+
+
+def _accepted_ids(events: list[Event]) -> list[str]:
     return [str(event.order.order_id) for event in events if isinstance(event, OrderAccepted)]
+
+
+def _cancelled_and_not(result: venue.CancelResult) -> CancelOrdersResult:
+    return CancelOrdersResult(
+        successIds=result.success_ids,
+        failIds=result.fail_ids,
+        totalCount=len(result.success_ids) + len(result.fail_ids),
+        successCount=len(result.success_ids),
+        failedCount=len(result.fail_ids),
+    )
 
 
 def _trading(path: str, handler: Handler, window: Window) -> Endpoint:

@@ -22,6 +22,7 @@ from market_script import (
 
 from paper_bitmart.bitmart.enums import Role, Side
 from paper_bitmart.bitmart.errors import BitmartError
+from paper_bitmart.exchange.calls import Cancel, Submit
 from paper_bitmart.exchange.clock import PlaybackClock, SimulatedClock
 from paper_bitmart.exchange.events import FeedChanged, OrderAccepted, OrderCanceled, OrderFilled
 from paper_bitmart.exchange.inbox import InboxFull
@@ -427,6 +428,49 @@ async def test_a_defect_stops_the_session_and_answers_everybody(caplog):
         await refused(sent, 59002)
         assert isinstance(x.session.failure, IndexError)
         await refused(x.session.submit("alice", limit("buy", 9995, 5)), 50022)
+
+
+# --- replies without a task ---
+
+
+async def test_a_reply_gets_the_durable_result_or_the_refusal_once(tmp_path):
+    told = []
+    async with exchange(tmp_path) as x:
+
+        def reply(result, refused):
+            told.append((result, refused, x.session.journal.pending))
+
+        x.session.send(Submit(account="alice", order=limit("buy", 9995, 5)), reply)
+        x.session.send(Cancel(account="alice", order_id=1), reply)
+        assert told == []
+        await settle()
+        (accepted, no_refusal, pending), (no_result, refused, _) = told
+        assert (type(accepted[0]), no_refusal, pending) == (OrderAccepted, None, 0)
+        assert (no_result, refused.code) == (None, 50005)
+
+
+async def test_a_reply_that_fails_keeps_nobody_else_from_theirs(caplog):
+    told = []
+    async with exchange() as x:
+        order = Submit(account="alice", order=limit("buy", 9995, 5))
+        x.session.send(order, lambda *_: 1 / 0)
+        x.session.send(order, lambda result, refused: told.append(result))
+        await settle()
+        assert len(told) == 1
+        assert x.session.is_open
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_command_on_its_way_at_the_close_is_refused_and_one_after_it_not_sent():
+    told = []
+    async with exchange(latency=LatencyProfile.constant(entry_ns=10**9)) as x:
+        order = Submit(account="alice", order=limit("buy", 9995, 5))
+        x.session.send(order, lambda result, refused: told.append((result, refused.code)))
+        await x.session.close()
+        assert told == [(None, 50022)]
+        with pytest.raises(BitmartError) as closed:
+            x.session.send(order, lambda *_: told.append("never"))
+        assert (closed.value.code, len(told)) == (50022, 1)
 
 
 # --- a full disk ---

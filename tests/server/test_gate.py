@@ -104,10 +104,10 @@ async def test_a_call_may_be_signed_by_the_walls_time_or_the_exchanges(mode, bet
 async def test_an_unexpected_failure_is_59002_and_logged_without_secrets(monkeypatch, caplog):
     async with serving() as exchange:
 
-        async def fail(*_args, **_fields):
+        def fail(*_args, **_fields):
             raise RuntimeError("wires crossed")
 
-        monkeypatch.setattr(exchange.session, "submit", fail)
+        monkeypatch.setattr(exchange.session, "send", fail)
         fields = {"symbol": "ETH_USDT", "side": "buy", "type": "limit", "size": "1", "price": "2000"}
         with caplog.at_level(logging.DEBUG, logger="paper_bitmart"):
             reply = await exchange.post(SUBMIT, **fields)
