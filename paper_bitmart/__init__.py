@@ -18,6 +18,10 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
+
+
 def __getattr__(name: str) -> object:
     """The public names are imported when they are asked for: importing the package stays cheap."""
     if name not in _HOMES:

@@ -39,9 +39,6 @@ app = typer.Typer(
 journal_app = typer.Typer(
     help="What a state directory has recorded.", no_args_is_help=True, rich_markup_mode=None
 )
-app.add_typer(journal_app, name="journal")
-app.command()(cli_session.diff)
-app.add_typer(hummingbot_app, name="hummingbot")
 
 Balances = Annotated[
     list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable.")
@@ -53,7 +50,10 @@ EntryLatency = Annotated[
     str | None, typer.Option("--entry-latency-ms", metavar="MS", help="From you to the exchange; default 0.")
 ]
 Symbols = Annotated[
-    Path | None, typer.Option("--symbols", help="Rules: a symbols/details reply of BitMart, as a file.")
+    Path | None,
+    typer.Option(
+        "--symbols", help="Rules: a symbols/details reply. Default: symbols_details.json beside the capture."
+    ),
 ]
 State = Annotated[Path | None, typer.Option("--state", help="Directory of the journal; none keeps nothing.")]
 Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market seconds per real second.")]
@@ -86,7 +86,7 @@ def _root(
 
 @app.command()
 def connect(
-    connector: Annotated[str, typer.Argument(help="bitmart_paper_trade")],
+    connector: Annotated[str, typer.Argument(help="There is one.")] = "bitmart_paper_trade",
     source: Annotated[str, typer.Option(metavar=SOURCES, help="Where the market comes from.")] = "demo",
     speed: Speed = "1",
     pairs: Pairs = None,
@@ -216,10 +216,14 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what is in a capture: symbols, times, messages, gaps."""
+    from paper_bitmart.config import check_is_capture
+
+    check_is_capture("FILE", file)
     _warm_up_mirror()
+    from paper_bitmart.bitmart.rules import rules_beside
     from paper_bitmart.feed.info import describe
 
-    described = describe(file, symbols)
+    described = describe(file, symbols or rules_beside(file))
     if as_json:
         import json
 
@@ -308,11 +312,10 @@ def serve(
     raise typer.Exit(run_server(ServeOptions(settings=server, latency=profile, **settings)))
 
 
-app.command()(record)
-app.command()(convert)
-app.command()(backtest)
-app.command()(score)
-app.command()(calibrate)
+for command in (backtest, score, calibrate, cli_session.diff, record, convert):
+    app.command()(command)
+app.add_typer(journal_app, name="journal")
+app.add_typer(hummingbot_app, name="hummingbot")
 
 
 @journal_app.command("export")

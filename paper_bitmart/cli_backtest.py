@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from paper_bitmart.matching.latency_load import RecordedLoad
 
 Rules = Annotated[
-    Path | None, typer.Option("--symbols", help="Rules: a symbols/details reply; histories bring their own.")
+    Path | None,
+    typer.Option(
+        "--symbols",
+        help="Rules: a symbols/details reply. Default: symbols_details.json beside the data; histories bring "
+        "their own.",
+    ),
 ]
 
 
@@ -31,11 +36,15 @@ def backtest(
     symbols: Rules = None,
     pairs: Annotated[str | None, typer.Option(metavar="BTC-USDT,ETH-USDT", help="Default: all.")] = None,
     arguments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Argument of the strategy.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Argument of the strategy; repeatable."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
     png: Annotated[Path | None, typer.Option(help="Write a picture of the first symbol here.")] = None,
-    balance: Annotated[list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT")] = None,
+    balance: Annotated[
+        list[str] | None,
+        typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable. Default: ample."),
+    ] = None,
     latency: Latency = None,
     entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Orders and cancels.")] = None,
     response_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Answers and fills.")] = None,
@@ -53,6 +62,8 @@ def backtest(
     """
     from paper_bitmart import config
 
+    config.check_folder("--report", report)
+    config.check_folder("--png", png)
     settings: dict[str, Any] = {
         "symbols": config.parse_pairs(pairs),
         "balances": config.parse_balances(balance or []),
@@ -64,23 +75,30 @@ def backtest(
         load_us=latency_load_us, seed=seed,
     )  # fmt: skip
     from paper_bitmart.backtest.backtest import Backtest
+    from paper_bitmart.backtest.engine import overrides
     from paper_bitmart.backtest.strategy import Strategy
     from paper_bitmart.backtest.strategy_file import load_strategy_or_program, parse_arguments
     from paper_bitmart.backtest.tape import open_data
     from paper_bitmart.matching.warmup import warm_up
 
     chosen = load_strategy_or_program(strategy, parse_arguments(arguments or []))
-    warm_up(lambda text: typer.echo(text, err=True))
+    warm_up(_say)
     tapes = open_data(*_data(data, symbols), settings.pop("symbols"))
     settings["latency"] = delays.profile(_load(tapes) if delays.load_ns else None)
     if isinstance(chosen, Strategy):
+        from paper_bitmart.backtest.warmup import warm_up_loop
+
+        run = Backtest(tapes, chosen, **settings)
+        warm_up_loop(run.engine, next(iter(tapes.values())).rules, _say)
         with _progress_bar() as show:
-            results = Backtest(tapes, chosen, **settings).run(progress=show)
+            results = run.run(progress=show)
     else:
         from paper_bitmart.connector.connector_backtest import ConnectorBacktest
 
         results = ConnectorBacktest(tapes, chosen, name=strategy.rpartition(":")[2], **settings).run()
     _print(results)
+    if results.refused and isinstance(chosen, Strategy) and not overrides(chosen, "on_refused"):
+        _say("why commands were refused is told to on_refused(desk, ticket, error) of a strategy")
     if report is not None:
         from paper_bitmart.backtest.report import write_report
 
@@ -108,14 +126,15 @@ def convert(
     """
     from paper_bitmart.backtest.history_convert import Form, form_of
     from paper_bitmart.bitmart.rules import load_rules
-    from paper_bitmart.config import ConfigError
+    from paper_bitmart.config import ConfigError, rules_of
 
     if to not in ("events", "hftbacktest"):
         raise ConfigError("--to", f"must be events or hftbacktest, not {to!r}")
     forms = [form_of(path) for path in sources]
-    if symbols is None and any(form is not Form.HISTORY for form in forms):
-        raise ConfigError("--symbols", "is needed: only histories bring their rules")
-    rules = load_rules(symbols) if symbols is not None else {}
+    foreign = [path for path, form in zip(sources, forms, strict=True) if form is not Form.HISTORY]
+    rules = load_rules(rules_of(foreign, symbols)) if foreign or symbols else {}
+    if symbol is not None:
+        symbol = symbol.upper().replace("-", "_").replace("/", "_")
     if out.suffix == ".npz":
         _convert_to_file(sources, out, rules, symbol, to)
         return
@@ -188,6 +207,10 @@ def _print(results: "Results") -> None:
         for name, value in row.as_dict().items():
             typer.echo(f"{name:20} {value:,.6g}" if isinstance(value, float) else f"{name:20} {value}")
         typer.echo("")
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 @contextmanager

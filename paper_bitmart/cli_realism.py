@@ -8,7 +8,10 @@ import typer
 from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
 
 Rules = Annotated[
-    Path, typer.Option("--symbols", help="Rules: a symbols/details reply of BitMart, as a file.")
+    Path | None,
+    typer.Option(
+        "--symbols", help="Rules: a symbols/details reply. Default: symbols_details.json beside CAPTURE."
+    ),
 ]
 
 
@@ -16,7 +19,7 @@ def score(
     capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
     orders: Annotated[Path, typer.Argument(help="Commands, as for replay.")],
     truth: Annotated[Path, typer.Argument(help="What really became of them; see docs/score.md.")],
-    symbols: Rules,
+    symbols: Rules = None,
     fills: Annotated[
         Path | None, typer.Option(metavar="OUT.jsonl", help="Score this OUT file in place of a replay.")
     ] = None,
@@ -28,7 +31,9 @@ def score(
         str | None, typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="See docs/matching.md.")
     ] = None,
     latency: Latency = None,
-    entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS")] = None,
+    entry_latency_ms: Annotated[
+        str | None, typer.Option(metavar="MS", help="From you to the exchange; default 0.")
+    ] = None,
     cancel_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Default: as entry.")] = None,
     jitter_ms: Annotated[str | None, typer.Option(metavar="MS", help="Mean of a random delay.")] = None,
     latency_load_us: LatencyLoad = None,
@@ -48,6 +53,9 @@ def score(
         load_us=latency_load_us, seed=seed,
     )  # fmt: skip
     model = config.parse_queue_model(queue_model)
+    symbols = config.rules_of([capture], symbols)
+    config.check_folder("--out", out)
+    config.check_folder("--png", png)
     from paper_bitmart.matching.warmup import warm_up
 
     warm_up(_say)
@@ -77,7 +85,7 @@ def score(
 
 def calibrate(
     capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
-    symbols: Rules,
+    symbols: Rules = None,
     real: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Your own real orders and fills of the same time; repeatable."),
@@ -107,6 +115,8 @@ def calibrate(
         raise config.ConfigError("--real-form", f"must be {' or '.join(forms)}, not {real_form!r}")
     if out is not None and out.suffix not in (".html", ".json"):
         raise config.ConfigError("--out", f"must end in .html or .json, not {out.name!r}")
+    config.check_folder("--out", out)
+    symbols = config.rules_of([capture], symbols)
     from paper_bitmart.matching.warmup import warm_up
 
     warm_up(_say)

@@ -49,6 +49,7 @@ def parse_balances(texts: Sequence[str]) -> dict[str, Decimal] | None:
     balances: dict[str, Decimal] = {}
     for text in texts:
         asset, equals, amount = text.partition("=")
+        asset = asset.upper()
         if not asset or not equals:
             raise ConfigError("--balance", f"must read ASSET=AMOUNT, e.g. USDT=10000, not {text!r}")
         if asset in balances:
@@ -68,7 +69,8 @@ def parse_pairs(text: str | None) -> list[str] | None:
     if text is None:
         return None
     try:
-        return [symbol_of(pair.strip().upper().replace("_", "-")) for pair in text.split(",")]
+        pairs = [pair.strip().upper().replace("_", "-").replace("/", "-") for pair in text.split(",")]
+        return [symbol_of(pair) for pair in pairs]
     except ValueError as error:
         raise ConfigError("--pairs", f"{error}; write e.g. BTC-USDT,ETH-USDT") from error
 
@@ -81,7 +83,10 @@ def parse_speed(text: str) -> float | None:
     """
     if text == "max":
         return None
-    speed = _number("--speed", text)
+    try:
+        speed = parse_decimal(text)
+    except BadNumber:
+        speed = Decimal(0)
     if not 0 < speed <= SPEED_MAX:
         raise ConfigError("--speed", f"must be max, or above 0 and at most {SPEED_MAX}, not {text}")
     return float(speed)
@@ -178,22 +183,12 @@ def parse_queue_model(text: str | None) -> "QueueModel":
     Raises:
         ConfigError: no such model or parameter, or a number out of range.
     """
-    from paper_bitmart.matching.models import DEFAULT_MODEL, MODELS, ParameterError
+    from paper_bitmart.matching.models import DEFAULT_MODEL, ParameterError, model_named
 
     if text is None:
         return DEFAULT_MODEL
-    name, _, rest = text.partition(":")
-    if name not in MODELS:
-        raise ConfigError("--queue-model", f"must be one of {', '.join(MODELS)}, not {name!r}")
-    values = {}
-    for part in rest.split(",") if rest else ():
-        key, _, value = part.partition("=")
-        try:
-            values[key] = float(value)
-        except ValueError:
-            raise ConfigError("--queue-model", f"{part!r} is not PARAMETER=NUMBER") from None
     try:
-        return MODELS[name].with_parameters(values)
+        return model_named(text)
     except ParameterError as error:
         raise ConfigError("--queue-model", str(error)) from error
 
@@ -201,8 +196,8 @@ def parse_queue_model(text: str | None) -> "QueueModel":
 def check_source(source: str, symbols: Path | None) -> Path | None:
     """The symbols file that goes with a source; None for the demo and for venues, which bring their own.
 
-    A capture without `--symbols` uses `symbols_details.json` or `symbols.json` beside it. Those given with a
-    venue's market are used in place of the venue's.
+    A capture without `--symbols` uses the file beside it. Those given with a venue's market are used in place
+    of the venue's.
 
     Raises:
         ConfigError: a source that does not exist, a missing file, or no symbols file.
@@ -220,11 +215,38 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
         raise ConfigError(
             "--source", f"there is no capture file {source!r}; else it is demo, bitmart, binance or ccxt:NAME"
         )
-    beside = (path.with_name(name) for name in ("symbols_details.json", "symbols.json"))
-    found = symbols or next((candidate for candidate in beside if candidate.is_file()), None)
-    if found is None:
-        raise ConfigError("--symbols", f"is needed for {source}: the symbols/details file of its market")
-    return found
+    return rules_of([path], symbols)
+
+
+def rules_of(data: Sequence[Path], symbols: Path | None) -> Path:
+    """The symbols/details file of market data: the one given, or the one that stands beside all of them.
+
+    Raises:
+        ConfigError: there is none, or there are several.
+    """
+    from paper_bitmart.bitmart.rules import RULES_NAMES, rules_beside
+
+    if symbols is not None:
+        return symbols
+    found = {rules_beside(path) for path in data}
+    if len(found) == 1 and (only := found.pop()) is not None:
+        return only
+    names = " or ".join(RULES_NAMES)
+    raise ConfigError("--symbols", f"is needed: there is no {names} beside {', '.join(map(str, data))}")
+
+
+def check_is_capture(option: str, path: Path) -> None:
+    """Raises ConfigError for what was made of a capture: a folder of histories, a converted file."""
+    if path.is_dir():
+        raise ConfigError(option, f"{path} is a folder; captures are files, such as market-*.jsonl.zst in it")
+    if path.suffix == ".npz":
+        raise ConfigError(option, f"{path} is a converted file, not the capture that it was made of")
+
+
+def check_folder(option: str, out: Path | None) -> None:
+    """A file to be written needs its folder, before hours of work. Raises ConfigError when there is none."""
+    if out is not None and not out.parent.is_dir():
+        raise ConfigError(option, f"there is no folder {out.parent} to write {out.name} into")
 
 
 def check_goes_with(option: str, given: bool, others: Mapping[str, object]) -> None:
@@ -277,12 +299,11 @@ def check_replay_files(
     """
     if capture is None:
         raise ConfigError("CAPTURE", NOT_GIVEN)
-    if symbols is None:
-        raise ConfigError("--symbols", NOT_GIVEN)
     if orders is None:
         raise ConfigError("--orders", NOT_GIVEN)
     if out is None:
         raise ConfigError("--out", NOT_GIVEN)
+    symbols = rules_of([capture], symbols)
     for option, path in {"CAPTURE": capture, "--symbols": symbols, "--orders": orders}.items():
         if out.exists() and path.exists() and out.samefile(path):
             raise ConfigError("--out", f"{out} is the file of {option}; it would be overwritten")

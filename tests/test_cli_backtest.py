@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from paper_bitmart import cli
-from tests.small_market import DEMO, DEMO_RULES
+from tests.small_market import DEMO, DEMO_ORDERS, DEMO_RULES, ES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GRID = f"{EXAMPLES / 'backtest_grid.py'}:Grid"
@@ -119,9 +119,10 @@ def test_a_capture_becomes_an_hftbacktest_file(run, tmp_path):
     [
         (("backtest", "x.py:X"), "x.py: there is no such file"),
         (("backtest", GRID, "--set", "nose=1"), f"{GRID}: "),
-        (("backtest", GRID, "--data", DEMO), f"{DEMO}: capture files carry no rules"),
+        (("backtest", GRID, "--data", DEMO_ORDERS), f"{DEMO_ORDERS}:1: market data of no known form"),
+        (("backtest", GRID, "--report", "nowhere/r.html"), "--report: there is no folder nowhere"),
         (("backtest", GRID, "--pairs", "XRP-USDT"), "XRP_USDT is not in the data"),
-        (("convert", DEMO, "out"), "--symbols: is needed"),
+        (("convert", ES, "out"), "--symbols: is needed: there is no symbols_details.json"),
         (("convert", DEMO, "x.npz", "--to", "csv"), "--to: must be events or hftbacktest"),
         (("convert", DEMO_RULES, "out", "--symbols", DEMO_RULES), f"{DEMO_RULES}:1: market data of no known"),
     ],

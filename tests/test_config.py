@@ -71,7 +71,10 @@ class Colour(StrEnum):
         (lambda: config.parse_balances(["USDT=-1"]), "--balance: USDT=-1: must not be negative"),
         (lambda: config.parse_balances(["A=1", "A=2"]), "--balance: A is given twice"),
         (lambda: config.parse_pairs("BTC"), "--pairs: 'BTC' does not read BASE-QUOTE"),
-        (lambda: config.parse_speed("fast"), "--speed: 'fast' is not a number"),
+        (
+            lambda: config.parse_speed("fast"),
+            "--speed: must be max, or above 0 and at most 1000000, not fast",
+        ),
         (lambda: config.parse_speed("0"), "--speed: must be max, or above 0"),
         (lambda: config.parse_latency_ns("--x-ms", "-1"), "--x-ms: must be 0 to 60000 ms, not -1"),
         (lambda: config.parse_fees(-1, None, no_fees=False), "--maker-fee-ppm: must be 0 to 1000000"),
@@ -157,6 +160,28 @@ def test_a_capture_takes_the_rules_beside_it_unless_told_others(tmp_path):
     (tmp_path / "symbols.json").touch()
     assert config.check_source(str(capture), None) == tmp_path / "symbols.json"
     assert config.check_source(str(capture), tmp_path / "other.json") == tmp_path / "other.json"
+
+
+def test_rules_beside_several_data_must_be_the_same(tmp_path):
+    paths = [tmp_path / "one" / "a.jsonl", tmp_path / "two" / "b.jsonl"]
+    for path in paths:
+        path.parent.mkdir()
+        (path.parent / "symbols_details.json").touch()
+    assert config.rules_of(paths[:1], None) == tmp_path / "one" / "symbols_details.json"
+    with pytest.raises(ConfigError, match=r"--symbols: is needed: there is no symbols_details\.json or"):
+        config.rules_of(paths, None)
+
+
+def test_currencies_and_pairs_are_read_in_any_spelling():
+    assert config.parse_balances(["usdt=5"]) == {"USDT": Decimal(5)}
+    assert config.parse_pairs("btc/usdt, ETH_USDT") == ["BTC_USDT", "ETH_USDT"]
+
+
+def test_a_file_to_be_written_needs_its_folder(tmp_path):
+    config.check_folder("--out", None)
+    config.check_folder("--out", tmp_path / "report.html")
+    with pytest.raises(ConfigError, match=r"--out: there is no folder .*nowhere to write report.html into"):
+        config.check_folder("--out", tmp_path / "nowhere" / "report.html")
 
 
 @pytest.mark.parametrize(("place", "option"), [(0, "CAPTURE"), (1, "--symbols"), (2, "--orders")])

@@ -8,6 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
+from paper_bitmart.backtest.arguments import (
+    Amount,
+    check_fees,
+    check_latency,
+    check_queue_model,
+    exact_amounts,
+    strategies_by_account,
+)
 from paper_bitmart.backtest.checkpoint import read_checkpoint, write_checkpoint
 from paper_bitmart.backtest.compiled_engine import CompiledEngine, why_not
 from paper_bitmart.backtest.engine import Engine
@@ -17,6 +25,7 @@ from paper_bitmart.backtest.tape import NEVER_NS, Data, open_data
 from paper_bitmart.bitmart.decimals import from_atoms
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
@@ -26,7 +35,7 @@ COLLECTION_THRESHOLDS = (500_000, 50, 50)
 CHECKPOINT_KIND = "Backtest"
 DEFAULT_ACCOUNT = "main"
 
-Balances = Mapping[str, Decimal]
+Balances = Mapping[str, Amount]
 
 
 class Progress(NamedTuple):
@@ -47,7 +56,7 @@ class Backtest:
         strategy: one strategy, or several by account name.
         balances: first deposit, of all accounts or by account name; None: ample of everything.
         fees: rates of all accounts. latency: of all accounts, with its seeds; None is no delay.
-        queue_model: see docs/matching.md.
+        queue_model: the model, or its setting such as "power:n=2"; see docs/matching.md.
         engine: `compiled` is up to ten times as fast, `venue` goes through the venue that also runs live; the
             results are the same. `auto` takes `compiled` where it does what is asked for: one symbol, one
             account, market data without delay, a constant response latency.
@@ -58,7 +67,8 @@ class Backtest:
         >>> results = Backtest("history/", MyStrategy()).run()  # doctest: +SKIP
 
     Raises:
-        TapeError and the readers' errors: data that cannot be used. BitmartError: an impossible balance.
+        ArgumentError: an argument breaks its rule. BitmartError: a currency that is not traded.
+        TapeError and the readers' errors: data that cannot be used.
     """
 
     def __init__(
@@ -70,15 +80,17 @@ class Backtest:
         symbols: Sequence[str] | None = None,
         balances: Balances | Mapping[str, Balances | None] | None = None,
         fees: FeeRates = DEFAULT_FEES,
-        latency: LatencyProfile | None = None,
-        queue_model: QueueModel = DEFAULT_MODEL,
+        latency: LatencyProfile | LatencyChoice | None = None,
+        queue_model: QueueModel | str = DEFAULT_MODEL,
         engine: Literal["auto", "compiled", "venue"] = "auto",
         name: str = "",
     ) -> None:
+        queue_model, fees = check_queue_model(queue_model), check_fees(fees)
+        latency = check_latency(latency)
+        if isinstance(latency, LatencyChoice):
+            latency = latency.profile()
         self._tapes = open_data(data, rules, symbols)
-        strategies = {DEFAULT_ACCOUNT: strategy} if isinstance(strategy, Strategy) else dict(strategy)
-        if not strategies:
-            raise ValueError("strategy: at least one is needed")
+        strategies = strategies_by_account(strategy, DEFAULT_ACCOUNT)
         self.name = name or "+".join(type(one).__name__ for one in strategies.values())
         self._elapsed_s = 0.0
         by_account, latency = _by_account(balances, list(strategies)), latency or LatencyProfile()
@@ -188,12 +200,13 @@ class Backtest:
 
 def _by_account(
     balances: Balances | Mapping[str, Balances | None] | None, accounts: Sequence[str]
-) -> dict[str, Balances | None]:
-    if balances is None:
-        return dict.fromkeys(accounts)
-    if set(balances) == set(accounts) and not any(isinstance(v, Decimal | int) for v in balances.values()):
-        return dict(balances)  # type: ignore[arg-type]
-    return dict.fromkeys(accounts, balances)  # type: ignore[arg-type]
+) -> dict[str, dict[str, Decimal] | None]:
+    """A first deposit for each account, given for all of them or by account."""
+    if isinstance(balances, Mapping) and set(balances) == set(accounts):
+        given = {name: balances[name] for name in accounts}
+        if all(one is None or isinstance(one, Mapping) for one in given.values()):
+            return {name: exact_amounts(one, f"balances[{name!r}]") for name, one in given.items()}  # type: ignore[arg-type]
+    return dict.fromkeys(accounts, exact_amounts(balances))  # type: ignore[arg-type]
 
 
 def _balances(engine: Engine | CompiledEngine) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:

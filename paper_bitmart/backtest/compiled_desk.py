@@ -2,10 +2,9 @@
 
 import struct
 from decimal import Decimal
-from operator import index
 from typing import TYPE_CHECKING, Any
 
-from paper_bitmart.backtest.desk import Desk, Ticket, TicketState
+from paper_bitmart.backtest.desk import Desk, Ticket, TicketState, UnknownSymbol, whole
 from paper_bitmart.backtest.fast_arrays import (
     CANCEL,
     FREE_TICKET,
@@ -168,7 +167,8 @@ class CompiledDesk(Desk):
         try:
             self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
         except struct.error:
-            price_ticks, size_lots = _clamped(price_ticks), _clamped(size_lots)
+            price_ticks = _clamped(whole("price_ticks", price_ticks))
+            size_lots = _clamped(whole("size_lots", size_lots))
             self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
         if is_new:
             s[TICKETS_USED] = row + 1
@@ -202,7 +202,7 @@ class CompiledDesk(Desk):
         s[OUT_TAIL] = tail + 1
 
     def _unknown(self, symbol: str) -> Any:
-        raise KeyError(symbol)
+        raise UnknownSymbol(symbol, self.symbols)
 
 
 def market_buy_amounts(
@@ -223,4 +223,4 @@ def market_buy_amounts(
 
 def _clamped(units: int) -> int:
     """A number of ticks or lots that does not fit a row, as one that the venue refuses as well."""
-    return max(-1, min(index(units), MONEY_MAX))
+    return max(-1, min(units, MONEY_MAX))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from operator import index
 from typing import Any
 
 from paper_bitmart.bitmart.enums import OrderType, Side, StpMode
@@ -64,14 +65,36 @@ class Ticket:
         )
 
 
+class UnknownSymbol(KeyError):
+    """A symbol that the backtest does not trade. Carries `symbol` and the `known` ones."""
+
+    def __init__(self, symbol: object, known: Iterable[str]) -> None:
+        super().__init__(symbol)
+        self.symbol, self.known = symbol, tuple(known)
+
+    def __str__(self) -> str:
+        return f"{self.symbol!r} is not traded in this backtest, which has {', '.join(self.known)}"
+
+
+def whole(field: str, units: object) -> int:
+    """A number of ticks or lots. Raises TypeError, naming `field`, for anything but a whole number."""
+    try:
+        return index(units)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(
+            f"{field}: must be a whole number, not the {type(units).__name__} {units!r}; "
+            "desk.rules(symbol) has price_ticks and size_lots"
+        ) from None
+
+
 def new_order(ticket: Ticket, rules: SymbolRules) -> NewOrder:
     """The order as it is sent to the venue."""
     return NewOrder(
         symbol=ticket.symbol,
         side=ticket.side,
         type=ticket.type,
-        price=rules.price(ticket.price_ticks) if ticket.price_ticks else None,
-        size=rules.size(ticket.size_lots) if ticket.notional is None else None,
+        price=rules.price(whole("price_ticks", ticket.price_ticks)) if ticket.price_ticks else None,
+        size=rules.size(whole("size_lots", ticket.size_lots)) if ticket.notional is None else None,
         notional=ticket.notional,
         client_order_id=ticket.client_order_id,
         stp_mode=ticket.stp_mode,
@@ -101,8 +124,11 @@ class Desk:
         return self._engine.now_ns
 
     def rules(self, symbol: str) -> SymbolRules:
-        """Tick, lot and minimums of a symbol. Raises KeyError for an unknown one."""
-        return self._engine.rules[symbol]
+        """Tick, lot and minimums of a symbol. Raises UnknownSymbol, a KeyError."""
+        rules: SymbolRules | None = self._engine.rules.get(symbol)
+        if rules is None:
+            raise UnknownSymbol(symbol, self.symbols)
+        return rules
 
     # --- the market, as old as the market data latency ---
 
@@ -168,7 +194,8 @@ class Desk:
         """Send any order but a market buy.
 
         Raises:
-            KeyError: unknown symbol. LineFull: far too many commands in flight.
+            UnknownSymbol: a KeyError. TypeError: ticks or lots that are no whole numbers.
+            LineFull: far too many commands in flight.
         """
         return self._send(Ticket("", symbol, side, kind, price_ticks, size_lots, stp_mode))
 
@@ -189,10 +216,9 @@ class Desk:
         self._engine.call_at(self, max(at_ns, self.now_ns), tag)
 
     def _send(self, ticket: Ticket) -> Ticket:
-        rules = self._engine.rules[ticket.symbol]
+        ticket.client_order_id = f"s{self._sent + 1}"
+        order = new_order(ticket, self.rules(ticket.symbol))
         self._sent += 1
-        ticket.client_order_id = f"s{self._sent}"
-        order = new_order(ticket, rules)
         self.tickets[ticket.client_order_id] = ticket
         self._engine.send_order(self, order)
         return ticket

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from paper_bitmart.backtest import fast_arrays as at
+from paper_bitmart.backtest.arguments import check_fees, check_queue_model
 from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT
 from paper_bitmart.backtest.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from paper_bitmart.backtest.fast_actions import IS_COMPILED, actions_of
@@ -71,9 +72,10 @@ class FastBacktest:
         cancel_ns: int | None = None,
         response_ns: int = 0,
         fees: FeeRates = DEFAULT_FEES,
-        queue_model: QueueModel = DEFAULT_MODEL,
+        queue_model: QueueModel | str = DEFAULT_MODEL,
         name: str = "",
     ) -> None:
+        queue_model, fees = check_queue_model(queue_model), check_fees(fees)
         tapes = open_data(data, rules, None if symbol is None else [symbol])
         if len(tapes) != 1:
             raise TapeError(f"a compiled strategy plays one symbol; choose one of {', '.join(tapes)}")

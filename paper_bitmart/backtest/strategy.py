@@ -1,6 +1,8 @@
 """Event strategies in plain Python: subclass `Strategy` and override what you need."""
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
+from warnings import warn
 
 import numpy as np
 
@@ -44,6 +46,15 @@ class Strategy:
     """
 
     wake_every_ns: int = WAKE_EVERY_NS
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """Warn of a method that nothing calls because its name is misspelt."""
+        super().__init_subclass__(**settings)
+        known = [name for name in vars(Strategy) if name.startswith("on_")]
+        for name in vars(cls):
+            meant = get_close_matches(name, known, n=1, cutoff=0.8)
+            if name.startswith("on_") and name not in known and meant:
+                warn(f"{cls.__name__}.{name} is never called; did you mean {meant[0]}?", stacklevel=2)
 
     def on_start(self, desk: "Desk") -> None:
         """Once, at the time of the first market event, which has not been played yet."""

@@ -49,16 +49,22 @@ def load_strategy_or_program(
         raise StrategyFileError(f"{spec}: must read FILE.py:NAME")
     if not path.is_file():
         raise StrategyFileError(f"{file}: there is no such file")
-    make = getattr(_module(path), name, None)
+    module = _module(path)
+    make = getattr(module, name, None)
     if not callable(make):
-        raise StrategyFileError(f"{file}: defines no {name}")
+        raise StrategyFileError(f"{file}: defines no {name}{_there(module)}")
     try:
         if inspect.iscoroutinefunction(make):
             inspect.signature(make).bind(None, **(arguments or {}))
             return partial(make, **(arguments or {}))
         made = make(**(arguments or {}))
     except TypeError as error:
-        raise StrategyFileError(f"{spec}: {error}") from error
+        what = (
+            ""
+            if isinstance(make, type) or inspect.iscoroutinefunction(make)
+            else "is not async, and makes no strategy: "
+        )
+        raise StrategyFileError(f"{spec}: {what}{error}") from error
     if not isinstance(made, Strategy):
         raise StrategyFileError(f"{spec}: is no Strategy but {type(made).__name__}")
     return made
@@ -74,14 +80,25 @@ def parse_arguments(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
-            raise StrategyFileError(f"{text}: must read NAME=VALUE")
+            raise StrategyFileError(f"--set: {text!r} must read NAME=VALUE")
         if name in arguments:
-            raise StrategyFileError(f"{name}: is given twice")
+            raise StrategyFileError(f"--set: {name} is given twice")
         try:
             arguments[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             arguments[name] = value
     return arguments
+
+
+def _there(module: Any) -> str:
+    """What could have been meant: the strategies and async functions of a file."""
+    names = [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+        and (inspect.iscoroutinefunction(value) or (isinstance(value, type) and issubclass(value, Strategy)))
+    ]
+    return f"; it has {', '.join(names)}" if names else ""
 
 
 def _module(path: Path) -> Any:

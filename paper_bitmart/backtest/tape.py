@@ -15,12 +15,14 @@ from paper_bitmart.backtest.foreign import ForeignDataError
 from paper_bitmart.backtest.history import ROWS_PER_FRAME, History
 from paper_bitmart.backtest.history_convert import Form, form_of
 from paper_bitmart.backtest.history_hftbacktest import read_hftbacktest
-from paper_bitmart.bitmart.rules import SymbolRules, load_rules
+from paper_bitmart.bitmart.rules import RULES_NAMES, SymbolRules, load_rules, rules_beside
 from paper_bitmart.exchange.markets import MarketBatch
 from paper_bitmart.feed.convert import CapturedMarket, load_capture
 from paper_bitmart.feed.event_file import load_events
 from paper_bitmart.feed.events import EVENT_DTYPE
+from paper_bitmart.feed.sources import DEMO_CAPTURE, DEMO_RULES, demo_folder
 
+DEMO = "demo"
 NEVER_NS = 2**63 - 1
 _NO_EVENTS = np.zeros(0, EVENT_DTYPE)
 
@@ -173,14 +175,21 @@ def open_data(
 
     Args:
         data: history folders, a catalogue, captures, `.npz` files of events or of hftbacktest (one path or
-            several), a converted capture, or tapes.
-        rules: needed by data that do not carry them; a file or a mapping.
-        symbols: play only these.
+            several), a converted capture, or tapes; "demo" is the bundled market.
+        rules: of data that do not carry them, a file or a mapping; None looks for `symbols_details.json`
+            beside the data.
+        symbols: play only these; `BTC_USDT` and `BTC-USDT` are the same.
 
     Raises:
         TapeError: a symbol is missing or given twice, or there is nothing to play. Else as the readers.
     """
+    if isinstance(symbols, str):
+        raise TapeError(f"symbols: must be a list such as [{symbols!r}], not a text")
+    if symbols is not None:
+        symbols = [symbol.upper().replace("-", "_") for symbol in symbols]
     tapes: dict[str, Tape] = {}
+    if data == DEMO and not Path(DEMO).exists():
+        data, rules = demo_folder() / DEMO_CAPTURE, demo_folder() / DEMO_RULES
     if isinstance(data, CapturedMarket):
         tapes.update(
             {s: ArrayTape(data.rules[s], events) for s, events in data.events.items() if len(events)}
@@ -230,8 +239,13 @@ def _open_paths(
 def _open_file(
     path: Path, form: Form, rules: Mapping[str, SymbolRules] | None, symbols: Sequence[str] | None
 ) -> Iterator[tuple[str, Tape]]:
+    if rules is None and (beside := rules_beside(path)) is not None:
+        rules = load_rules(beside)
     if rules is None:
-        raise TapeError(f"{path}: {form} files carry no rules; give a symbols/details file")
+        raise TapeError(
+            f"{path}: {form} files carry no rules; give a symbols/details file, "
+            f"or put it beside them as {RULES_NAMES[0]}"
+        )
     if form is Form.CAPTURE:
         market = load_capture(path, rules)
         yield from ((s, ArrayTape(rules[s], events)) for s, events in market.events.items() if len(events))

@@ -290,6 +290,16 @@ def load_rules(path: str | Path) -> dict[str, SymbolRules]:
     return parse_rules(Path(path).read_bytes(), str(path))
 
 
+RULES_NAMES: Final = ("symbols_details.json", "symbols.json")
+"""What a symbols/details file is called where it stands beside the data of its market."""
+
+
+def rules_beside(path: Path) -> Path | None:
+    """The symbols/details file, by one of RULES_NAMES, in the folder of `path`; None if there is none."""
+    beside = (path.with_name(name) for name in RULES_NAMES)
+    return next((found for found in beside if found.is_file()), None)
+
+
 def _whole_steps(value: str | Decimal, places: int, step: int) -> int:
     if isinstance(value, str):
         units = text_to_units(value, places)

@@ -9,9 +9,16 @@ Both run the same session, venue and connector; here a simulated clock moves onl
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
+from paper_bitmart.backtest.arguments import (
+    Amount,
+    ArgumentError,
+    check_fees,
+    check_latency,
+    check_queue_model,
+    exact_amounts,
+)
 from paper_bitmart.backtest.recorder import Recorder
 from paper_bitmart.backtest.results import Results
 from paper_bitmart.backtest.tape import Data, Tape, TapeReader, open_data
@@ -21,6 +28,7 @@ from paper_bitmart.connector.exchange.connector import BitmartPaperTrade
 from paper_bitmart.connector.market_time import STEP_NS
 from paper_bitmart.connector.paper_exchange import PaperOptions, open_exchange
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.exchange.latency_choice import LatencyChoice
 from paper_bitmart.feed.pace import MarketClock
 from paper_bitmart.feed.sources import Emit
 from paper_bitmart.matching.latency import LatencyProfile
@@ -85,6 +93,7 @@ class ConnectorBacktest:
         fees, latency, queue_model: as `connect`.
 
     Raises:
+        ArgumentError: an argument breaks its rule.
         TapeError and the readers' errors: data that cannot be used.
     """
 
@@ -95,18 +104,23 @@ class ConnectorBacktest:
         *,
         rules: Path | str | Mapping[str, SymbolRules] | None = None,
         symbols: Sequence[str] | None = None,
-        balances: Mapping[str, Decimal] | None = None,
+        balances: Mapping[str, Amount] | None = None,
         fees: FeeRates = DEFAULT_FEES,
-        latency: LatencyProfile | None = None,
-        queue_model: QueueModel = DEFAULT_MODEL,
+        latency: LatencyProfile | LatencyChoice | None = None,
+        queue_model: QueueModel | str = DEFAULT_MODEL,
         name: str = "",
     ) -> None:
+        if not callable(program):
+            raise ArgumentError("program", f"must be an async function of the exchange, not {program!r}")
+        self._settings = {
+            "balances": exact_amounts(balances),
+            "fees": check_fees(fees),
+            "latency": check_latency(latency),
+            "queue_model": check_queue_model(queue_model),
+        }
         self._tapes = open_data(data, rules, symbols)
         self._program = program
         self.name = name or getattr(program, "__name__", "program")
-        self._settings = {
-            "balances": balances, "fees": fees, "latency": latency, "queue_model": queue_model,
-        }  # fmt: skip
 
     def run(self) -> Results:
         """Play everything; for programs without a running event loop."""

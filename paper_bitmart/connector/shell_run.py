@@ -51,11 +51,14 @@ async def _run(exchange: PaperExchange, connector: str, stdin: TextIO, stdout: T
     shell = Shell(exchange, say, _printer(sys.stderr))
     missed: list[Event] = []
     stop_noting = exchange.session.subscribe(missed.extend)
+    is_known = any(account.name == exchange.account for account in exchange.venue.accounts())
     try:
         await exchange.start()
         stop_noting()
         say(f"You are now connected to {connector}")
         say(_welcome(exchange))
+        if is_known and exchange.options.balances is not None:
+            say("--balance is a first deposit: this account is there already and keeps what it has")
         shell.catch_up(missed)
         stop_listening = shell.listen()
         if stdin.isatty() and stdout.isatty():

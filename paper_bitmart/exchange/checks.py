@@ -17,7 +17,7 @@
 and 10 (questions 2, 8, 9, 23); the order itself is not documented by BitMart and is our reading.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -156,7 +156,7 @@ def check_available(ledger: Ledger, account: str, asset: str, needed_atoms: int)
         )
 
 
-def amount_in_atoms(assets: Container[str], asset: str, amount: Decimal) -> int:
+def amount_in_atoms(assets: Collection[str], asset: str, amount: Decimal) -> int:
     """The amount of a deposit or withdrawal.
 
     Raises:
@@ -164,7 +164,10 @@ def amount_in_atoms(assets: Container[str], asset: str, amount: Decimal) -> int:
             18 decimals.
     """
     if asset not in assets:
-        raise refusal(51000, field="asset", value=asset)
+        known = ", ".join(sorted(assets))
+        raise refusal(
+            51000, field="asset", value=asset, message=f"Currency not found; this market has {known}"
+        )
     try:
         amount_atoms = to_atoms(amount)
     except (BadNumber, NotAMultiple):

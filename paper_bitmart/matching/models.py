@@ -148,3 +148,22 @@ PLACES = QueueModel("places", queue.PLACES_MODEL, (0.1, 5.0, 5.0, float(PLACES_M
 
 MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST, PLACES)}
 DEFAULT_MODEL = PLACES
+
+
+def model_named(text: str) -> QueueModel:
+    """The queue model of a setting: `NAME` or `NAME:PARAMETER=NUMBER,...`; see `QueueModel.setting`.
+
+    Raises:
+        ParameterError: no such model or parameter, or a number out of range.
+    """
+    name, _, rest = text.partition(":")
+    if name not in MODELS:
+        raise ParameterError(f"must be one of {', '.join(MODELS)}, not {name!r}")
+    values = {}
+    for part in rest.split(",") if rest else ():
+        key, _, value = part.partition("=")
+        try:
+            values[key] = float(value)
+        except ValueError:
+            raise ParameterError(f"{part!r} is not PARAMETER=NUMBER") from None
+    return MODELS[name].with_parameters(values)

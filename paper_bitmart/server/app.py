@@ -8,6 +8,7 @@ anything else    BitMart's REST API (gate; plain calls get there by http_front, 
 from __future__ import annotations
 
 import asyncio
+from errno import EADDRINUSE
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -30,7 +31,7 @@ from paper_bitmart.server.gate import Gate
 from paper_bitmart.server.http_front import HttpFront
 from paper_bitmart.server.keys import KeyStore
 from paper_bitmart.server.limits import CallLimits
-from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.settings import ServerSettings, SettingsError
 from paper_bitmart.server.size_log import SizeLog
 from paper_bitmart.server.ws_hub import WsHub
 
@@ -132,7 +133,7 @@ class Server:
         """Listen.
 
         Raises:
-            OSError: the address is in use or not this machine's.
+            SettingsError: the port is in use. OSError: the address is not this machine's.
         """
         await self._runner.setup()
         assert self._runner.server is not None
@@ -141,8 +142,11 @@ class Server:
             self._listener = await asyncio.get_running_loop().create_server(
                 self._front, self._settings.host, self._settings.port
             )
-        except OSError:
+        except OSError as error:
             await self._runner.cleanup()
+            if error.errno == EADDRINUSE:
+                rule = f"a free one on {self._settings.host}; 0 picks one"
+                raise SettingsError("port", rule, self._settings.port) from error
             raise
         self.port = self._listener.sockets[0].getsockname()[1]
 

@@ -105,7 +105,8 @@ class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         except OSError as error:
             raise FaultPlanError(str(path), f"cannot be read: {error.strerror}") from error
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise FaultPlanError(str(path), str(error)) from error
+            known = f"; faults are {', '.join(Fault)}" if "enum value" in str(error) else ""
+            raise FaultPlanError(str(path), f"{error}{known}") from error
 
 
 class FaultRecord(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from paper_bitmart.bitmart.rules import load_rules
 from paper_bitmart.exchange.fees import NO_FEES, FeeRates
 from paper_bitmart.matching.latency import Exponential, LatencyProfile
 from tests.backtest.backtest_market import MS, Quoter, demo, same
-from tests.small_market import DEMO, DEMO_RULES
+from tests.small_market import DEMO, DEMO_RULES, ES
 
 RULES = load_rules(DEMO_RULES)
 
@@ -64,7 +64,7 @@ def test_fees_are_charged_by_their_rates(market):
     [
         ({"symbols": ["XRP_USDT"]}, "XRP_USDT is not in the data"),
         ({"data": {}}, "nothing to play"),
-        ({"data": DEMO}, "carry no rules"),
+        ({"data": ES}, "carry no rules; give a symbols/details file, or put it beside"),
     ],
 )
 def test_data_that_cannot_be_played_are_named(market, arguments, why):

@@ -32,7 +32,8 @@ def test_arguments_are_literals_or_text():
     [
         ("maker.py", {}, "must read FILE.py:NAME"),
         ("nothing.py:Maker", {}, "nothing.py: there is no such file"),
-        (f"{EXAMPLES / 'backtest_maker.py'}:Taker", {}, "defines no Taker"),
+        (f"{EXAMPLES / 'backtest_maker.py'}:Taker", {}, "defines no Taker; it has Maker$"),
+        (f"{EXAMPLES / 'market_maker_asyncio.py'}:show", {}, "is not async, and makes no strategy: show()"),
         (f"{EXAMPLES / 'backtest_maker.py'}:Maker", {"nose": 1}, "unexpected keyword argument 'nose'"),
         (f"{EXAMPLES / 'backtest_maker.py'}:OrderType", {"value": "limit"}, "is no Strategy but OrderType"),
     ],

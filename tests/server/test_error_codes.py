@@ -309,7 +309,7 @@ async def test_an_asset_that_nothing_trades_is_51000_to_the_operator():
     async with serving() as exchange:
         body = {"asset": "NIX", "amount": "1"}
         call = lambda exchange: exchange.admin("POST", "/accounts/alice/deposit", body)  # noqa: E731
-        await check(exchange, 51000, 400, "Currency not found", call)
+        await check(exchange, 51000, 400, "Currency not found; this market has BTC, ETH, NEW, USDT", call)
 
 
 ROOMS = Path(paper_bitmart.__file__).parent

@@ -1,40 +1,45 @@
 """`connect`: one call from a name to a running paper exchange."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from paper_bitmart.backtest.arguments import (
+    Amount,
+    ArgumentError,
+    check_fees,
+    check_latency,
+    check_queue_model,
+    exact_amounts,
+)
+from paper_bitmart.bitmart.rules import rules_beside
 from paper_bitmart.bitmart.topics import symbol_of
 from paper_bitmart.connector.exchange.connector import NAME, BitmartPaperTrade
 from paper_bitmart.connector.paper_exchange import OpenSource, PaperOptions, open_exchange
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
-from paper_bitmart.feed.live.registry import DEMO, RULES_NAMES, is_live, open_source
+from paper_bitmart.exchange.latency_choice import LatencyChoice
+from paper_bitmart.feed.live.registry import DEMO, is_live, open_source
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 
-class ConnectError(ValueError):
+class ConnectError(ArgumentError):
     """An argument of `connect` breaks its rule. Carries `field` and `why`."""
-
-    def __init__(self, field: str, why: str) -> None:
-        super().__init__(f"{field}: {why}")
-        self.field, self.why = field, why
 
 
 def connect(
     connector: str = NAME,
     *,
     trading_pairs: Sequence[str] | None = None,
-    balances: Mapping[str, Decimal | int | str] | None = None,
+    balances: Mapping[str, Amount] | None = None,
     source: str | Path | OpenSource = DEMO,
     symbols: Path | str | None = None,
     speed: float | None = 1.0,
     loop: bool = False,
     state: Path | str | None = None,
     fees: FeeRates = DEFAULT_FEES,
-    latency: LatencyProfile | None = None,
-    queue_model: QueueModel = DEFAULT_MODEL,
+    latency: LatencyProfile | LatencyChoice | None = None,
+    queue_model: QueueModel | str = DEFAULT_MODEL,
     record: Path | str | None = None,
 ) -> BitmartPaperTrade:
     """A paper exchange in this process; `async with` starts and stops it.
@@ -54,7 +59,7 @@ def connect(
         state: directory of the journal, which makes accounts and orders outlive the process; None: memory.
         fees: maker and taker rates.
         latency: of orders, cancels, answers and market data; None: none.
-        queue_model: how the queue ahead of an order is estimated.
+        queue_model: how the queue ahead of an order is estimated: a model, or its setting ("power:n=2").
         record: folder to record market and orders into, for a replay of the session (docs/sessions.md).
 
     Raises:
@@ -74,8 +79,17 @@ def connect(
     """
     if connector != NAME:
         raise ConnectError("connector", f"must be {NAME}, not {connector!r}")
-    if speed is not None and not speed > 0:
+    if speed is not None and not (isinstance(speed, int | float) and speed > 0):
         raise ConnectError("speed", f"must be above 0, or None for a simulated clock, not {speed!r}")
+    if isinstance(trading_pairs, str):
+        raise ConnectError("trading_pairs", f"must be a list such as [{trading_pairs!r}], not a text")
+    try:
+        amounts = exact_amounts(balances)
+        check_fees(fees)
+        check_latency(latency)
+        queue_model = check_queue_model(queue_model)
+    except ArgumentError as error:
+        raise ConnectError(error.field, error.why) from error
     wanted = None if trading_pairs is None else [_symbol(pair) for pair in trading_pairs]
     market = find_market(source, symbols, wanted)
     if speed != 1 and isinstance(source, str) and is_live(source):
@@ -87,7 +101,7 @@ def connect(
         loop=loop,
         speed=speed,
         pairs=wanted,
-        balances=None if balances is None else {asset: _amount(asset, balances[asset]) for asset in balances},
+        balances=amounts,
         state=None if state is None else Path(state),
         queue_model=queue_model,
         latency=latency,
@@ -128,11 +142,9 @@ def find_market(
             "source",
             f"there is no capture file {str(source)!r}; else it is demo, bitmart, binance or ccxt:NAME",
         )
-    if symbols is not None:
-        return Market(capture, Path(symbols))
-    for name in RULES_NAMES:
-        if (beside := capture.with_name(name)).is_file():
-            return Market(capture, beside)
+    rules = rules_beside(capture) if symbols is None else Path(symbols)
+    if rules is not None:
+        return Market(capture, rules)
     raise ConnectError("symbols", f"is needed for {source}: the symbols/details file of its market")
 
 
@@ -141,15 +153,3 @@ def _symbol(trading_pair: str) -> str:
         return symbol_of(trading_pair)
     except ValueError as error:
         raise ConnectError("trading_pairs", f"{error}, such as BTC-USDT") from error
-
-
-def _amount(asset: str, amount: Decimal | int | str) -> Decimal:
-    if isinstance(amount, float):
-        raise ConnectError(f"balances[{asset!r}]", f"must be a Decimal, int or text, not the float {amount}")
-    try:
-        exact = Decimal(amount)
-    except ArithmeticError as error:
-        raise ConnectError(f"balances[{asset!r}]", f"must be a number, not {amount!r}") from error
-    if not exact.is_finite() or exact < 0:
-        raise ConnectError(f"balances[{asset!r}]", f"must be 0 or more, not {amount}")
-    return exact

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from paper_bitmart.bitmart.rules import SymbolRules, load_rules
+from paper_bitmart.bitmart.rules import SymbolRules, load_rules, rules_beside
 from paper_bitmart.feed.live.errors import UnknownSource
 from paper_bitmart.feed.pace import MarketClock
 from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
@@ -14,7 +14,6 @@ BITMART: Final = "bitmart"
 BINANCE: Final = "binance"
 CCXT: Final = "ccxt"
 DEFAULT_PAIRS: Final = ("BTC_USDT", "ETH_USDT")
-RULES_NAMES: Final = ("symbols_details.json", "symbols.json")
 
 
 def is_live(name: str) -> bool:
@@ -77,9 +76,7 @@ def _recording(name: str, rules: Any, clock: MarketClock | None, options: Any) -
         raise UnknownSource(
             f"there is no source {name!r}: it is demo, bitmart, binance, ccxt:NAME, or a capture file"
         )
-    if rules is None:
-        beside = (path.with_name(one) for one in RULES_NAMES)
-        rules = next((one for one in beside if one.is_file()), None)
+    rules = rules or rules_beside(path)
     if rules is None:
         raise UnknownSource(f"{name} needs the symbols/details file of its market")
     return CaptureSource(path, rules, clock=clock, **options)
