@@ -19,7 +19,7 @@ PAIR, AMOUNT, SPREAD, REFRESH_S = "BTC-USDT", Decimal("0.01"), Decimal("0.0001")
 
 async def make_market(exchange, seconds=60):
     """Runs on `connect(...)` and in a backtest alike."""
-    start_worth = worth(exchange)
+    owned = exchange.get_all_balances()
     exchange.add_listener(MarketEvent.OrderFilled, show)
     for _ in range(seconds // REFRESH_S):
         await exchange.cancel_all(10)
@@ -28,15 +28,17 @@ async def make_market(exchange, seconds=60):
         exchange.sell(PAIR, AMOUNT, OrderType.LIMIT_MAKER, mid * (1 + SPREAD))
         await exchange.sleep(REFRESH_S)
     await exchange.cancel_all(10)
-    print(f"made {worth(exchange) - start_worth:.4f} USDT, fees included")
+    print(f"made {earned(exchange, owned):.4f} USDT, fees included")
 
 
 def show(fill):
     print(f"{fill.trade_type.name:4} {fill.amount} at {fill.price}, fee {fill.trade_fee.flat_fees[0].amount}")
 
 
-def worth(exchange):
-    return exchange.get_balance("USDT") + exchange.get_balance("BTC") * exchange.get_mid_price(PAIR)
+def earned(exchange, owned):
+    """What trading changed, at the present price: not what the coins held before rose or fell by."""
+    now = exchange.get_all_balances()
+    return now["USDT"] - owned["USDT"] + (now["BTC"] - owned["BTC"]) * exchange.get_mid_price(PAIR)
 
 
 async def main(seconds):

@@ -15,8 +15,7 @@ SYMBOL, AMOUNT, SPREAD, REFRESH_S = "BTC/USDT", 0.01, 0.0001, 5
 def main(url, key, secret, memo, seconds):
     exchange = ccxt.bitmart({"apiKey": key, "secret": secret, "uid": memo})
     exchange.urls["api"] = dict.fromkeys(exchange.urls["api"], url)
-    exchange.has["fetchCurrencies"] = False  # deposits and networks are not part of a paper exchange
-    start_worth = worth(exchange)
+    owned = exchange.fetch_balance()["total"]
     for _ in range(int(seconds) // REFRESH_S):
         exchange.cancel_all_orders(SYMBOL)
         book = exchange.fetch_order_book(SYMBOL, 5)
@@ -27,12 +26,14 @@ def main(url, key, secret, memo, seconds):
     exchange.cancel_all_orders(SYMBOL)
     for fill in exchange.fetch_my_trades(SYMBOL):
         print(f"{fill['side']:4} {fill['amount']} at {fill['price']}, fee {fill['fee']['cost']}")
-    print(f"made {worth(exchange) - start_worth:.4f} USDT, fees included")
+    print(f"made {earned(exchange, owned):.4f} USDT, fees included")
 
 
-def worth(exchange):
-    balance, ticker = exchange.fetch_balance()["total"], exchange.fetch_ticker(SYMBOL)
-    return balance["USDT"] + balance["BTC"] * (ticker["bid"] + ticker["ask"]) / 2
+def earned(exchange, owned):
+    """What trading changed, at the present price: not what the coins held before rose or fell by."""
+    now, ticker = exchange.fetch_balance()["total"], exchange.fetch_ticker(SYMBOL)
+    bought = now["BTC"] - owned["BTC"]
+    return now["USDT"] - owned["USDT"] + bought * (ticker["bid"] + ticker["ask"]) / 2
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ PAPER_BITMART_REGEN=1 writes the tour's output anew instead of comparing it.
 """
 
 import io
+import json
 import os
 import re
 from pathlib import Path
@@ -19,8 +20,11 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 TOUR = re.compile(r"(<!-- output of examples/first_fill.txt;[^\n]*\n```console\n)(.*?)(```)", re.DOTALL)
 COUNTS = re.compile(r"[0-9,]+ orders accepted, .* commands(?= in )")
-LINK = re.compile(r"\]\(([^)#:]+)\)")
-DOCUMENTS = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
+DOCUMENTS = [README, TUTORIAL, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def tour():
@@ -70,5 +74,21 @@ def test_ci_runs_the_readmes_test_command():
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(path):
-    for target in LINK.findall(path.read_text()):
-        assert (path.parent / target).exists(), target
+    for target, anchor in LINK.findall(written(path)):
+        there = path.parent / target if target else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
+
+
+def written(path):
+    """A document's text; of a notebook its written cells."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = json.loads(path.read_text())["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def anchors(path):
+    """What a heading is called in a link: small letters, hyphens for blanks, no other signs."""
+    headings = HEADING.findall(CODE.sub("", written(path)))
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
