@@ -55,7 +55,7 @@ class FastBacktest:
     Raises:
         TapeError: not exactly one symbol. ValueError: a negative delay, or no time between wake-ups.
 
-    Cost: compiling a new pair of functions takes about a second, once per process.
+    Cost: compiling a new pair of functions takes about half a second, once per process.
     """
 
     def __init__(

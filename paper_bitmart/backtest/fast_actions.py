@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import config, njit, typeof, types
+from numba import config, jit, njit, typeof, types
 from numba.core import cgutils
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
@@ -52,6 +52,7 @@ def actions_of(
     )
 
 
+_WITHOUT_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _COMPILED: dict[tuple[Dispatcher, types.Type, Callable[..., Any]], Dispatcher] = {}
 
 
@@ -60,10 +61,12 @@ def _compiled(function: Any, memory_type: types.Array, make_call: Callable[..., 
         raise TypeError(f"{function!r} must be a njit function")
     key = function, memory_type, make_call
     if key not in _COMPILED:
-        call, arguments = make_call(function, _memory_reader(memory_type))
+        # Compiled for this call alone, without the wrappers that unpack desk and book from Python.
+        bare = jit(locals=function.locals, **function.targetoptions | _WITHOUT_WRAPPERS)(function.py_func)
+        call, arguments = make_call(bare, _memory_reader(memory_type))
         # _nrt=False: what the loop owns is only lent, so nothing here counts references.
-        settings: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        made: Dispatcher = njit(**settings)(call)
+        settings: dict[str, Any] = {"_nrt": False}
+        made: Dispatcher = njit(**settings | _WITHOUT_WRAPPERS)(call)
         made.compile((types.int64,) * arguments)
         _COMPILED[key] = made
     return _COMPILED[key]

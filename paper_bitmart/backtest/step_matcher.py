@@ -43,8 +43,11 @@ def cached(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lean(function: Callable[..., Any]) -> Callable[..., Any]:
-    """njit for functions that allocate nothing: numba need not count references to the State's arrays."""
-    settings: dict[str, Any] = {"_nrt": False}
+    """njit for functions that allocate nothing: numba need not count references to the State's arrays.
+
+    For calls from other compiled code only, since unpacking a desk from Python takes long to compile.
+    """
+    settings: dict[str, Any] = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     compiled: Callable[..., Any] = njit(**settings)(function)
     return compiled
 
