@@ -74,6 +74,10 @@ class Results:
         self._tapes = dict(tapes)
         self._prices: dict[tuple[str, bytes], tuple[np.ndarray, np.ndarray]] = {}
 
+    def __repr__(self) -> str:
+        found = f"{len(self.orders):,} orders, {len(self.fills):,} fills, {self.refused:,} refused"
+        return f"<Results of {self.name or 'a run'} on {', '.join(self.symbols)}: {found}>"
+
     @property
     def tapes(self) -> Mapping[str, Tape]:
         """What was played, by symbol."""

@@ -303,6 +303,8 @@ def rules_beside(path: Path) -> Path | None:
 def _whole_steps(value: str | Decimal, places: int, step: int) -> int:
     if isinstance(value, str):
         units = text_to_units(value, places)
+    elif not isinstance(value, Decimal):
+        raise TypeError(f"must be text or a Decimal, not the {type(value).__name__} {value!r}")
     else:
         units = to_units(value, Decimal(1).scaleb(-places))
     if units < 0:

@@ -106,3 +106,9 @@ def test_a_misspelt_method_is_warned_of_where_it_is_written():
 
 def test_the_public_names_are_listed():
     assert {"Backtest", "Strategy", "connect", "__version__"} <= set(dir(paper_bitmart))
+
+
+def test_results_say_what_they_are():
+    assert (
+        repr(Backtest(DATA, Quiet()).run()) == "<Results of Quiet on BTC_USDT: 0 orders, 0 fills, 0 refused>"
+    )

@@ -245,3 +245,9 @@ def test_rules_built_by_hand_are_checked_too() -> None:
             symbol="X_Y", symbol_id=1, base="X", quote="Y", price_decimals=2, size_decimals=0,
             tick=Decimal("0.01"), lot=Decimal(0), min_size=Decimal(1),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("read", ["price_ticks", "size_lots"])
+def test_a_float_is_no_price_and_no_size(read: str) -> None:
+    with pytest.raises(TypeError, match=r"must be text or a Decimal, not the float 0\.1"):
+        getattr(one(BTC), read)(0.1)

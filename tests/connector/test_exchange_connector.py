@@ -12,7 +12,7 @@ from paper_bitmart.bitmart.decimals import from_atoms
 from paper_bitmart.bitmart.enums import OrderType as VenueType
 from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.connector.exchange.connector import CancellationResult
-from paper_bitmart.connector.exchange.market_methods import UnknownTradingPair
+from paper_bitmart.connector.exchange.market_methods import NotConnected, UnknownTradingPair
 from paper_bitmart.connector.exchange.trade_fee import (
     AddedToCostTradeFee,
     DeductedFromReturnsTradeFee,
@@ -168,6 +168,26 @@ class TestBadInput:
             with pytest.raises(TypeError, match=f"{field}: must be a Decimal"):
                 exchange.sell(PAIR, amount, LIMIT, price)
             assert exchange.in_flight_orders == {}
+
+    async def test_other_wrong_types_are_named(self, tmp_path):
+        async with running(tmp_path) as exchange:
+            with pytest.raises(TypeError, match="order_type: must be an OrderType, not 'limit'"):
+                exchange.buy(PAIR, D(1), "limit", D(1))
+            with pytest.raises(
+                TypeError, match=r"event_tag: must be such as MarketEvent\.OrderFilled, not 'fill'"
+            ):
+                exchange.add_listener("fill", print)
+            with pytest.raises(TypeError, match="listener: must be a function of the event, not None"):
+                exchange.add_listener(MarketEvent.OrderFilled, None)
+            with pytest.raises(TypeError, match="seconds: must be a number, not str '5'"):
+                await exchange.sleep("5")
+            assert exchange.in_flight_orders == {}
+
+    def test_an_order_before_connecting_says_how_to_connect(self):
+        exchange = connect(speed=None)
+        with pytest.raises(NotConnected, match=r"not connected: use `async with connect\(...\) as exchange`"):
+            exchange.buy("BTC-USDT", D(1), LIMIT, D(1))
+        assert exchange.in_flight_orders == {}
 
     async def test_a_limit_order_without_a_price_fails(self, tmp_path):
         async with running(tmp_path) as exchange:

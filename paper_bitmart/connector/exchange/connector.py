@@ -15,7 +15,7 @@ from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.topics import symbol_of, trading_pair_of
 from paper_bitmart.connector.exchange.in_flight_order import InFlightOrder, LimitOrder
-from paper_bitmart.connector.exchange.market_methods import MarketMethods
+from paper_bitmart.connector.exchange.market_methods import MarketMethods, NotConnected
 from paper_bitmart.connector.exchange.order_book import OrderBook
 from paper_bitmart.connector.exchange.order_tracker import OrderTracker
 from paper_bitmart.connector.exchange.trade_fee import AddedToCostTradeFee
@@ -118,8 +118,14 @@ class BitmartPaperTrade(MarketMethods):
         return NetworkStatus.CONNECTED if is_up else NetworkStatus.NOT_CONNECTED
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for market time to pass; with `speed=None` the market is played meanwhile, at full speed."""
-        await self._paper.time.wait(round(seconds * 1e9))
+        """Wait for market time to pass; with `speed=None` the market is played meanwhile, at full speed.
+
+        Raises:
+            TypeError: seconds is no number.
+        """
+        if not isinstance(seconds, int | float | Decimal):
+            raise TypeError(f"seconds: must be a number, not {type(seconds).__name__} {seconds!r}")
+        await self._paper.time.wait(round(float(seconds) * 1e9))
 
     # --- what it is ---
 
@@ -269,7 +275,8 @@ class BitmartPaperTrade(MarketMethods):
 
         Raises:
             UnknownTradingPair: not on this exchange.
-            TypeError: amount or price is no Decimal.
+            TypeError: amount or price is no Decimal, or order_type no OrderType.
+            NotConnected: not started, or stopped.
         """
         return self._send(TradeType.BUY, trading_pair, amount, order_type, price)
 
@@ -318,6 +325,10 @@ class BitmartPaperTrade(MarketMethods):
         for field, value in (("amount", amount), ("price", price)):
             if not isinstance(value, Decimal):
                 raise TypeError(f"{field}: must be a Decimal, not {type(value).__name__} {value!r}")
+        if not hasattr(order_type, "is_limit_type"):
+            raise TypeError(f"order_type: must be an OrderType, not {order_type!r}")
+        if not self._is_running:
+            raise NotConnected
         order = InFlightOrder(
             self._new_client_order_id(side, trading_pair),
             trading_pair,

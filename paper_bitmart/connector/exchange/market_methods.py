@@ -12,6 +12,13 @@ from paper_bitmart.connector.exchange.vocabulary import OrderType, PriceType
 LOG = logging.getLogger(__name__)
 
 
+class NotConnected(RuntimeError):
+    """An order for a connector that does not run."""
+
+    def __init__(self) -> None:
+        super().__init__("not connected: use `async with connect(...) as exchange`, or `start_network`")
+
+
 class UnknownTradingPair(ValueError):
     """A trading pair that this connector does not have. Carries `trading_pair` and the `known` ones."""
 

@@ -26,7 +26,15 @@ class Publisher:
         return any(self._listeners.values())
 
     def add_listener(self, event_tag: Enum, listener: Listener) -> None:
-        """Call `listener(event)` for every event of that tag; adding it again changes nothing."""
+        """Call `listener(event)` for every event of that tag; adding it again changes nothing.
+
+        Raises:
+            TypeError: the tag is no enum's member, or the listener cannot be called.
+        """
+        if not isinstance(event_tag, Enum):
+            raise TypeError(f"event_tag: must be such as MarketEvent.OrderFilled, not {event_tag!r}")
+        if not callable(listener):
+            raise TypeError(f"listener: must be a function of the event, not {listener!r}")
         known = self._listeners.setdefault(event_tag.value, {})
         if listener not in known:
             occasion = self._occasions.setdefault(event_tag.value, Listeners(event_tag.name))
