@@ -45,7 +45,7 @@ from paper_bitmart.matching.models import LOG
 LATENCY_NS = 10_000_000
 PART = {"compiled": 1.0, "plain Python": 0.25, "venue": 0.02, "connector": 0.02, "nautilus_trader": 0.02}
 """How much of the market a side plays."""
-MONEY = Decimal(10**9)
+MONEY = Decimal(10**6)
 LOADS = {"empty": "book", "quoting": "quoting", "grid": "grid"}
 """Ours by name, and what it is called on the other sides."""
 

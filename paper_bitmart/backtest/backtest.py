@@ -144,7 +144,7 @@ class Backtest:
                 at_ns = engine.now_ns
                 progress(Progress(at_ns, engine.start_ns, engine.end_ns, engine.done, now_s))
 
-        with _few_collections():
+        with few_collections():
             engine.run(until_ns, show if progress is not None else None)
         self._elapsed_s = time.perf_counter() - started_s
         show()
@@ -220,7 +220,7 @@ def _balances(engine: Engine | CompiledEngine) -> dict[str, dict[str, tuple[Deci
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Look for garbage cycles rarely: orders, fills and events form none, and there are very many of them."""
     before = gc.get_threshold()
     gc.set_threshold(*COLLECTION_THRESHOLDS)

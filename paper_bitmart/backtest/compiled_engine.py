@@ -32,7 +32,7 @@ from paper_bitmart.exchange.fees import FEE_STEP_ATOMS, FeeRates
 from paper_bitmart.exchange.identifiers import TRADE_ID_FIRST
 from paper_bitmart.exchange.ledger import Balance, Ledger
 from paper_bitmart.exchange.lifecycle import VenueInconsistent
-from paper_bitmart.exchange.orders import Fill
+from paper_bitmart.exchange.orders import Fill, NewOrder
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.exchange.venue import Venue
 from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
@@ -58,7 +58,7 @@ def why_not(
     (tape,), (given,) = tapes.values(), balances.values()
     if not MoneyUnits.of(tape.rules).fits:
         return "a tick and a lot so fine that fees do not fit 64 bits"
-    if given is not None and not _funds(tape.rules, _opened(tape.rules, "account", given), given).fits(
+    if given is not None and not funds_of(tape.rules, opened(tape.rules, "account", given), given).fits(
         tape.rules
     ):
         return "balances that do not fit 64 bits"
@@ -84,14 +84,14 @@ class CompiledEngine:
         self.start_ns, self.end_ns = tape.first_ns, tape.last_ns
         self.accounts = [account]
         self._rates: FeeRates = settings.fees
-        self._opening = _opened(tape.rules, account, balances[account])
+        self._opening = opened(tape.rules, account, balances[account])
         self._run = CompiledRun(
             tape,
             queue_model,
             delays=(0, 0, latency.response.sample(0)),
             wake_every_ns=self._strategy.wake_every_ns,
             rates=settings.fees,
-            funds=_funds(tape.rules, self._opening, balances[account]),
+            funds=funds_of(tape.rules, self._opening, balances[account]),
         )
         self.sight = Sight({self._symbol: self._run.reader}, {self._symbol: self._run})
         self._desk = CompiledDesk(self, account, self._symbol, entry=latency.entry, cancel=latency.cancel)
@@ -160,15 +160,7 @@ class CompiledEngine:
 
     def balances(self) -> dict[str, Balance]:
         """By asset, in atoms; an asset that the account never had is not there."""
-        rules = self.rules[self._symbol]
-        quote_free, quote_held, base_free, base_held = self._run.earned()
-        balances = dict(self._opening)
-        for asset, free, held in ((rules.base, base_free, base_held), (rules.quote, quote_free, quote_held)):
-            before = balances.get(asset)
-            if before is not None or free or held or self._run.has_filled(asset == rules.quote):
-                start_atoms = 0 if before is None else before.available_atoms
-                balances[asset] = Balance(start_atoms + free, held)
-        return balances
+        return balances_of(self._run, self._opening)
 
     def balance(self, asset: str) -> Balance:
         """Of one asset; zero for one that the account never had."""
@@ -252,7 +244,7 @@ class CompiledEngine:
         head = s[at.IN_HEAD]
         ticket, what, fill_row = None, -1, 0
         for number in range(s[at.IN_READ], head):
-            _, order_id, _, lots, fill_row, row, what, ends = self._inbox.get(number % self._inbox_rows)
+            _, order_id, _, lots, fill_row, row, what, ends = self._inbox.get(number % self._inbox_rows)[:8]
             ticket = by_row[row]
             if what == at.FILLED:
                 ticket.filled_lots += lots
@@ -338,37 +330,58 @@ class CompiledEngine:
         self._refusals.append(self._refusal(self._desk.by_row[news[5]]))
 
     def _refusal(self, ticket: Ticket) -> BitmartError:
-        run, account, rules = self._run, self.accounts[0], self.rules[self._symbol]
-        ledger = Ledger()
-        ledger.open(account)
-        for asset, balance in self.balances().items():
-            ledger.restore_balance(account, asset, balance.available_atoms, balance.frozen_atoms)
-        try:
-            checked = check_order(
-                new_order(ticket, rules),
-                run.limits,
-                self._rates,
-                is_client_id_used=lambda _: False,
-                last_price_ticks=run.last_price_ticks,
-            )
-            check_feed(self._symbol, run.feed_state)
-            check_open_orders(self._s[at.N_LIVE], self._s[at.LIVE_MAX])
-            check_available(ledger, account, checked.hold_asset, checked.hold_atoms)
-        except BitmartError as error:
-            return error
-        raise VenueInconsistent(f"the compiled desk refused {ticket}, the venue would not")
+        order = new_order(ticket, self.rules[self._symbol])
+        return refusal_of(order, self._run, self.accounts[0], self.balances(), self._rates)
 
 
-def _opened(rules: SymbolRules, account: str, balances: Mapping[str, Decimal] | None) -> dict[str, Balance]:
+def refusal_of(
+    order: NewOrder, run: CompiledRun, account: str, balances: Mapping[str, Balance], rates: FeeRates
+) -> BitmartError:
+    """Why the compiled desk has refused an order just now, as the venue would say it.
+
+    Raises:
+        VenueInconsistent: the venue would have taken it; a defect.
+    """
+    ledger, s = Ledger(), run.desk.scalars
+    ledger.open(account)
+    for asset, balance in balances.items():
+        ledger.restore_balance(account, asset, balance.available_atoms, balance.frozen_atoms)
+    try:
+        checked = check_order(
+            order, run.limits, rates, is_client_id_used=lambda _: False, last_price_ticks=run.last_price_ticks
+        )
+        check_feed(run.rules.symbol, run.feed_state)
+        check_open_orders(int(s[at.N_LIVE]), int(s[at.LIVE_MAX]))
+        check_available(ledger, account, checked.hold_asset, checked.hold_atoms)
+    except BitmartError as error:
+        return error
+    raise VenueInconsistent(f"the compiled desk refused {order}, the venue would not")
+
+
+def balances_of(run: CompiledRun, opening: Mapping[str, Balance]) -> dict[str, Balance]:
+    """By asset, in atoms, of an account that began with `opening`; one that it never had is not there."""
+    rules = run.rules
+    quote_free, quote_held, base_free, base_held = run.earned()
+    balances = dict(opening)
+    for asset, free, held in ((rules.base, base_free, base_held), (rules.quote, quote_free, quote_held)):
+        before = balances.get(asset)
+        if before is not None or free or held or run.has_filled(asset == rules.quote):
+            start_atoms = 0 if before is None else before.available_atoms
+            balances[asset] = Balance(start_atoms + free, held)
+    return balances
+
+
+def opened(rules: SymbolRules, account: str, balances: Mapping[str, Decimal] | None) -> dict[str, Balance]:
     """What a new account has. Raises BitmartError for an impossible balance, as the venue does."""
     venue = Venue({rules.symbol: rules})
     venue.open_account(account, balances, 0)
     return dict(venue.balances(account))
 
 
-def _funds(
+def funds_of(
     rules: SymbolRules, opening: Mapping[str, Balance], balances: Mapping[str, Decimal] | None
 ) -> Funds:
+    """What a compiled run starts with, of `opened`'s balances."""
     none = Balance()
     quote, base = opening.get(rules.quote, none), opening.get(rules.base, none)
     return Funds(quote.available_atoms, base.available_atoms, is_ample=balances is None)

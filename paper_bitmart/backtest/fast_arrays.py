@@ -96,10 +96,15 @@ NEWS_DTYPE = np.dtype(
         ("ticket", np.int32),
         ("what", np.int8),
         ("ends", np.int8),
+        ("quote_free", np.int64),
+        ("quote_held", np.int64),
+        ("base_free", np.int64),
+        ("base_held", np.int64),
     ],
     align=True,
 )
-"""`at_ns`: when it reaches the client. `fill_row`: of a fill, its place among all."""
+"""`at_ns`: when it reaches the client. `fill_row`: of a fill, its place among all. The last four: the
+account's money once it had happened, in the desk's units."""
 
 
 class FastDesk(NamedTuple):

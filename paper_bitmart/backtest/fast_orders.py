@@ -4,6 +4,8 @@ import numpy as np
 
 from paper_bitmart.backtest.fast_arrays import (
     ACCEPTED,
+    BASE_FREE,
+    BASE_HELD,
     CLOSED,
     CLOSING_TICKET,
     ENDED,
@@ -31,6 +33,8 @@ from paper_bitmart.backtest.fast_arrays import (
     ORDER,
     OUT_HEAD,
     POSITION,
+    QUOTE_FREE,
+    QUOTE_HELD,
     REFUSAL,
     REFUSED,
     RESPONSE_NS,
@@ -260,6 +264,8 @@ def tell(desk, what, ticket, at_ns, price, lots, ends):  # type: ignore[no-untyp
     row["at_ns"], row["ticket"], row["order_id"] = arrival_ns, ticket, desk.tickets[ticket]["order_id"]
     row["what"], row["price"], row["lots"], row["ends"] = what, price, lots, ends
     row["fill_row"] = s[N_FILLS] - 1
+    row["quote_free"], row["quote_held"] = s[QUOTE_FREE], s[QUOTE_HELD]
+    row["base_free"], row["base_held"] = s[BASE_FREE], s[BASE_HELD]
     s[IN_TAIL] += 1
 
 

@@ -109,6 +109,24 @@ class CompiledRun(StepMatcher):
             s[at.BASE_FREE] = self.funds.base_atoms // self.rules.lot_atoms
         self._start = s[at.QUOTE_FREE].item(), s[at.BASE_FREE].item()
 
+    @property
+    def start(self) -> tuple[int, int]:
+        """Money units and lots that the account was given."""
+        return self._start
+
+    def refund(self, funds: Funds) -> None:
+        """The account was given `funds` in all: it has that much more, or less, than before.
+
+        Raises:
+            MoneyTooLarge: they do not fit; nothing has changed.
+        """
+        if not funds.fits(self.rules):
+            raise MoneyTooLarge(f"{self.rules.symbol}: such a balance is too large for the compiled loop")
+        quote, base = self._start
+        self._start = funds.quote_atoms // self.money.unit_atoms, funds.base_atoms // self.rules.lot_atoms
+        self.desk.scalars[at.QUOTE_FREE] += self._start[0] - quote
+        self.desk.scalars[at.BASE_FREE] += self._start[1] - base
+
     def __getstate__(self) -> dict[str, Any]:
         self._leave(self.reader.chunk[: self.reader.start])
         return self.__dict__

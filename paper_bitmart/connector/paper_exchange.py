@@ -103,12 +103,16 @@ class PaperExchange:
             raise UnknownPair(symbol, list(self.rules))
         return symbol
 
+    def fee_rates(self, symbol: str) -> FeeRates:
+        """Of the account. Raises BitmartError (50001) when there is no such symbol."""
+        return self.venue.fee_rates(self.account, symbol)
+
     async def start(self) -> None:
         """Run; returns once the account is open and the books are there (or READY_NS_MAX have passed)."""
         await self.session.start()
         if all(account.name != self.account for account in self.venue.accounts()):
             balances = self.options.balances
-            amounts = self._default_balances() if balances is None else balances
+            amounts = default_balances(self.rules) if balances is None else balances
             await self.time.outcome(self.session.open_account(self.account, amounts))
         deadline_ns = self.now_ns() + READY_NS_MAX
         while not self._is_live() and self.now_ns() < deadline_ns and self.session.failure is None:
@@ -117,9 +121,11 @@ class PaperExchange:
     def _is_live(self) -> bool:
         return all(self.venue.feed_state(symbol) is FeedState.LIVE for symbol in self.rules)
 
-    def _default_balances(self) -> dict[str, Decimal]:
-        amounts = {rules.base: BASE_AMOUNT for rules in self.rules.values()}
-        return amounts | {rules.quote: QUOTE_AMOUNT for rules in self.rules.values()}
+
+def default_balances(rules: Mapping[str, SymbolRules]) -> dict[str, Decimal]:
+    """What a new account is given unless told otherwise."""
+    amounts = {one.base: BASE_AMOUNT for one in rules.values()}
+    return amounts | {one.quote: QUOTE_AMOUNT for one in rules.values()}
 
 
 def open_exchange(options: PaperOptions) -> PaperExchange:
@@ -149,7 +155,7 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
         else:
             venue = recover(journal, source.rules, settings=settings, matchers=matchers)
             source = _not_before(venue.now_ns, options, clock, source)
-        latency, tape = _latency(options), None
+        latency, tape = latency_profile(options.latency), None
         if options.record is not None:
             tape = SessionWriter(
                 options.record, venue, source=source.name, matchers=matchers, latency=latency
@@ -162,10 +168,11 @@ def open_exchange(options: PaperOptions) -> PaperExchange:
         raise
 
 
-def _latency(options: PaperOptions) -> LatencyProfile | None:
-    if not isinstance(options.latency, LatencyChoice):
-        return options.latency
-    return None if options.latency.is_none else options.latency.profile()
+def latency_profile(latency: LatencyChoice | LatencyProfile | None) -> LatencyProfile | None:
+    """The delays, with their random streams at the beginning if a choice was given; None for none."""
+    if not isinstance(latency, LatencyChoice):
+        return latency
+    return None if latency.is_none else latency.profile()
 
 
 def _source(options: PaperOptions, clock: PlaybackClock | SimulatedClock, *, rebase: bool) -> Source:

@@ -61,16 +61,22 @@ class BitmartPaperTrade(MarketMethods):
         super().__init__()
         self._paper = paper
         self._balances: dict[str, tuple[Decimal, Decimal]] = {}
-        self._tracker = OrderTracker(paper.rules, self.trigger_event, lambda: self.current_timestamp)
+        self._tracker = OrderTracker(paper.rules, self, lambda: self.current_timestamp)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stops: list[Any] = []
         self._restored: list[InFlightOrder] = []
         self._is_running = False
         self._last_nonce = 0
+        self._id_letters: dict[str, str] = {}
         for symbol, rules in paper.rules.items():
             pair = trading_pair_of(symbol)
             self._trading_rules[pair] = TradingRule.of(rules)
-            self._order_books[pair] = OrderBook(paper.session.views[symbol])
+            self._order_books[pair] = self._open_book(symbol)
+            base, quote = self.split_trading_pair(pair)
+            self._id_letters[pair] = f"{base[0]}{base[-1]}{quote[0]}{quote[-1]}"
+
+    def _open_book(self, symbol: str) -> OrderBook:
+        return OrderBook(self.session.views[symbol])
 
     # --- life ---
 
@@ -211,7 +217,7 @@ class BitmartPaperTrade(MarketMethods):
         Raises:
             BitmartError: 50001, there is no such market.
         """
-        rates = self._paper.venue.fee_rates(self._paper.account, f"{base_currency}_{quote_currency}")
+        rates = self._paper.fee_rates(f"{base_currency}_{quote_currency}")
         rate_ppm = rates.maker_ppm if order_type is OrderType.LIMIT_MAKER else rates.taker_ppm
         return AddedToCostTradeFee(Decimal(rate_ppm) / PPM)
 
@@ -301,7 +307,7 @@ class BitmartPaperTrade(MarketMethods):
         """
         order = self.in_flight_orders.get(client_order_id)
         if order is not None:
-            self._later(self._execute_cancel(order))
+            self._ask_for_cancel(order)
         return client_order_id
 
     async def cancel_all(self, timeout_seconds: float) -> list[CancellationResult]:
@@ -321,7 +327,7 @@ class BitmartPaperTrade(MarketMethods):
     def _send(
         self, side: TradeType, trading_pair: str, amount: Decimal, order_type: OrderType, price: Decimal
     ) -> str:
-        self._known(trading_pair)
+        self._rule(trading_pair)
         for field, value in (("amount", amount), ("price", price)):
             if not isinstance(value, Decimal):
                 raise TypeError(f"{field}: must be a Decimal, not {type(value).__name__} {value!r}")
@@ -339,8 +345,15 @@ class BitmartPaperTrade(MarketMethods):
             self.quantize_order_price(trading_pair, price) if order_type.is_limit_type() else price,
         )
         self._tracker.start_tracking_order(order)
-        self._later(self._create_order(order))
+        self._ask_for_order(order)
         return order.client_order_id
+
+    def _ask_for_order(self, order: InFlightOrder) -> None:
+        """Have it sent once the program lets others run."""
+        self._later(self._create_order(order))
+
+    def _ask_for_cancel(self, order: InFlightOrder) -> None:
+        self._later(self._execute_cancel(order))
 
     async def _create_order(self, order: InFlightOrder) -> None:
         fault = self._fault(order)
@@ -402,10 +415,9 @@ class BitmartPaperTrade(MarketMethods):
 
     def _new_client_order_id(self, side: TradeType, trading_pair: str) -> str:
         """Hummingbot's form: side, letters of both currencies, and a number that rises with time."""
-        base, quote = self.split_trading_pair(trading_pair)
         self._last_nonce = max(self._last_nonce + 1, self._paper.now_ns() // 1_000)
-        letters = "B" if side is TradeType.BUY else "S"
-        return f"{letters}{base[0]}{base[-1]}{quote[0]}{quote[-1]}{self._last_nonce:x}"
+        letter = "B" if side is TradeType.BUY else "S"
+        return f"{letter}{self._id_letters[trading_pair]}{self._last_nonce:x}"
 
     # --- inside: from the exchange ---
 

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from paper_bitmart.connector.exchange.trade_fee import TradeFee
 from paper_bitmart.connector.exchange.vocabulary import OrderState, OrderType, PositionAction, TradeType
 
-ZERO = Decimal(0)
-OPEN_STATES = frozenset(
-    {OrderState.PENDING_CREATE, OrderState.OPEN, OrderState.PARTIALLY_FILLED, OrderState.PENDING_CANCEL}
-)
+ZERO, NAN = Decimal(0), Decimal("NaN")
+_FILLED, _CANCELED, _FAILED = OrderState.FILLED, OrderState.CANCELED, OrderState.FAILED
 EXCHANGE_ORDER_ID_S_MAX = 10
 """How long `get_exchange_order_id` waits, real seconds."""
 
@@ -59,6 +57,14 @@ class TradeUpdate(NamedTuple):
         )
 
 
+class _Milestones(NamedTuple):
+    """What of an order can be waited for."""
+
+    has_exchange_order_id: asyncio.Event
+    completely_filled: asyncio.Event
+    processed_by_exchange: asyncio.Event
+
+
 class LimitOrder(NamedTuple):
     """What `limit_orders` lists; `creation_timestamp` in microseconds."""
 
@@ -79,14 +85,14 @@ class InFlightOrder:
     Attributes:
         price: None, or NaN as given, for a market order.
         order_fills: by trade id.
+        place: where the exchange inside keeps it, if that needs to be told; else None.
         last_update_timestamp: of the newest change, by the exchange's clock.
     """
 
     __slots__ = (
-        "amount", "client_order_id", "completely_filled_event", "creation_timestamp", "current_state",
-        "exchange_order_id", "exchange_order_id_update_event", "executed_amount_base",
-        "executed_amount_quote", "last_update_timestamp", "leverage", "order_fills", "order_type", "position",
-        "price", "processed_by_exchange_event", "trade_type", "trading_pair",
+        "_milestones", "amount", "client_order_id", "creation_timestamp", "current_state",
+        "exchange_order_id", "executed_amount_base", "executed_amount_quote", "last_update_timestamp",
+        "leverage", "order_fills", "order_type", "place", "position", "price", "trade_type", "trading_pair",
     )  # fmt: skip
 
     def __init__(
@@ -110,10 +116,8 @@ class InFlightOrder:
         self.leverage, self.position = 1, PositionAction.NIL
         self.executed_amount_base = self.executed_amount_quote = ZERO
         self.order_fills: dict[str, TradeUpdate] = {}
-        self.exchange_order_id_update_event = asyncio.Event()
-        self.completely_filled_event = asyncio.Event()
-        self.processed_by_exchange_event = asyncio.Event()
-        self._set_events()
+        self.place: tuple[int, int] | None = None
+        self._milestones: _Milestones | None = None
 
     # --- what it is ---
 
@@ -131,7 +135,8 @@ class InFlightOrder:
 
     @property
     def is_open(self) -> bool:
-        return self.current_state in OPEN_STATES
+        state = self.current_state
+        return state is not _FILLED and state is not _CANCELED and state is not _FAILED
 
     @property
     def is_filled(self) -> bool:
@@ -182,14 +187,39 @@ class InFlightOrder:
         return True
 
     def _set_events(self) -> None:
+        milestones = self._milestones
+        if milestones is None:
+            return
         if self.exchange_order_id is not None:
-            self.exchange_order_id_update_event.set()
+            milestones.has_exchange_order_id.set()
         if self.is_filled:
-            self.completely_filled_event.set()
+            milestones.completely_filled.set()
         if not self.is_pending_create:
-            self.processed_by_exchange_event.set()
+            milestones.processed_by_exchange.set()
 
     # --- waiting ---
+
+    @property
+    def exchange_order_id_update_event(self) -> asyncio.Event:
+        """Set once the exchange has given its id."""
+        return self._awaited().has_exchange_order_id
+
+    @property
+    def completely_filled_event(self) -> asyncio.Event:
+        """Set once everything is filled."""
+        return self._awaited().completely_filled
+
+    @property
+    def processed_by_exchange_event(self) -> asyncio.Event:
+        """Set once the exchange has said anything about it."""
+        return self._awaited().processed_by_exchange
+
+    def _awaited(self) -> "_Milestones":
+        """Made when first asked for: hardly anybody waits, and three events cost as much as the order."""
+        if self._milestones is None:
+            self._milestones = _Milestones(asyncio.Event(), asyncio.Event(), asyncio.Event())
+            self._set_events()
+        return self._milestones
 
     async def get_exchange_order_id(self) -> str:
         """The exchange's id, once it has given one. Raises TimeoutError after EXCHANGE_ORDER_ID_S_MAX."""
@@ -207,13 +237,14 @@ class InFlightOrder:
     # --- other forms ---
 
     def to_limit_order(self) -> LimitOrder:
+        base, _, quote = self.trading_pair.partition("-")
         return LimitOrder(
             self.client_order_id,
             self.trading_pair,
             self.trade_type is TradeType.BUY,
-            self.base_asset,
-            self.quote_asset,
-            Decimal("NaN") if self.price is None else self.price,
+            base,
+            quote,
+            NAN if self.price is None else self.price,
             self.amount,
             self.executed_amount_base,
             int(self.creation_timestamp * 1e6),
@@ -227,7 +258,7 @@ class InFlightOrder:
             "trading_pair": self.trading_pair,
             "order_type": self.order_type.name,
             "trade_type": self.trade_type.name,
-            "price": str(Decimal("NaN") if self.price is None else self.price),
+            "price": str(NAN if self.price is None else self.price),
             "amount": str(self.amount),
             "executed_amount_base": str(self.executed_amount_base),
             "executed_amount_quote": str(self.executed_amount_quote),
@@ -263,7 +294,6 @@ class InFlightOrder:
         fills = data.get("order_fills", {})
         order.order_fills = {trade_id: TradeUpdate.from_json(fill) for trade_id, fill in fills.items()}
         order.last_update_timestamp = data.get("last_update_timestamp", order.creation_timestamp)
-        order._set_events()
         return order
 
     def __repr__(self) -> str:

@@ -58,7 +58,10 @@ class MarketMethods(Publisher):
 
     def get_order_book(self, trading_pair: str) -> OrderBook:
         """The pair's book; it stays the same object and always shows the present."""
-        return self._order_books[self._known(trading_pair)]
+        try:
+            return self._order_books[trading_pair]
+        except KeyError:
+            raise UnknownTradingPair(trading_pair, self.trading_pairs) from None
 
     def supported_order_types(self) -> list[OrderType]:
         return [OrderType.LIMIT, OrderType.MARKET, OrderType.LIMIT_MAKER]
@@ -144,11 +147,11 @@ class MarketMethods(Publisher):
 
     def get_order_price_quantum(self, trading_pair: str, price: Decimal) -> Decimal:
         """Smallest step of a price."""
-        return self._trading_rules[self._known(trading_pair)].min_price_increment
+        return self._rule(trading_pair).min_price_increment
 
     def get_order_size_quantum(self, trading_pair: str, order_size: Decimal) -> Decimal:
         """Smallest step of an amount."""
-        return self._trading_rules[self._known(trading_pair)].min_base_amount_increment
+        return self._rule(trading_pair).min_base_amount_increment
 
     def quantize_order_price(self, trading_pair: str, price: Decimal) -> Decimal:
         """`price` cut to its step, toward zero; NaN stays NaN."""
@@ -170,7 +173,8 @@ class MarketMethods(Publisher):
             raise ValueError(f"trading_pair: {trading_pair!r} does not read BASE-QUOTE")
         return base, quote
 
-    def _known(self, trading_pair: str) -> str:
-        if trading_pair not in self._trading_rules:
-            raise UnknownTradingPair(trading_pair, self.trading_pairs)
-        return trading_pair
+    def _rule(self, trading_pair: str) -> TradingRule:
+        try:
+            return self._trading_rules[trading_pair]
+        except KeyError:
+            raise UnknownTradingPair(trading_pair, self.trading_pairs) from None

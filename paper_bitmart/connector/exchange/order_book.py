@@ -43,10 +43,15 @@ class OrderBook(Publisher):
 
     def __init__(self, view: MarketView) -> None:
         super().__init__()
-        self._view, self._rules = view, view.rules
+        self._market_view, self._rules = view, view.rules
         self.trading_pair = trading_pair_of(view.symbol)
 
     # --- what is there ---
+
+    @property
+    def _view(self) -> MarketView:
+        """The market as it is now."""
+        return self._market_view
 
     @property
     def snapshot_uid(self) -> int:
@@ -58,7 +63,7 @@ class OrderBook(Publisher):
     @property
     def last_trade_price(self) -> Decimal:
         """Price of the newest print; NaN before the first."""
-        return self._rules.price(self._view.trades[-1].price_ticks) if self._view.trades else NAN
+        return self._rules.price(trades[-1].price_ticks) if (trades := self._view.trades) else NAN
 
     def bid_entries(self) -> Iterator[OrderBookRow]:
         """Bids, best first."""
@@ -132,8 +137,8 @@ class OrderBook(Publisher):
         return OrderBookQueryResult(price, NAN, last_price, volume)
 
     def _rows(self, is_buy: bool) -> Iterator[OrderBookRow]:
-        book = self._view.asks if is_buy else self._view.bids
-        rules, version = self._rules, self._view.version
+        view, rules = self._view, self._rules
+        book, version = view.asks if is_buy else view.bids, view.version
         for ticks in book if is_buy else reversed(book):
             yield OrderBookRow(rules.price(ticks), rules.size(book[ticks]), version)
 

@@ -8,7 +8,6 @@ The venue decides; here its events are only put into other words.
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
 from typing import Any
 
 from paper_bitmart.bitmart.decimals import from_atoms
@@ -26,6 +25,7 @@ from paper_bitmart.connector.exchange.events import (
     SellOrderCreatedEvent,
 )
 from paper_bitmart.connector.exchange.in_flight_order import InFlightOrder, TradeUpdate
+from paper_bitmart.connector.exchange.publisher import Publisher
 from paper_bitmart.connector.exchange.trade_fee import TradeFee
 from paper_bitmart.connector.exchange.vocabulary import MarketEvent, OrderState, TradeType
 from paper_bitmart.exchange.events import Event, OrderAccepted, OrderCanceled, OrderFilled
@@ -51,17 +51,18 @@ class OrderTracker:
 
     Args:
         rules: by symbol.
-        trigger: told each event, as `Publisher.trigger_event`.
+        publisher: told each event that somebody listens to.
         now_s: market time in seconds, which stamps the events.
     """
 
     def __init__(
         self,
         rules: Mapping[str, SymbolRules],
-        trigger: Callable[[Enum, Any], None],
+        publisher: Publisher,
         now_s: Callable[[], float],
     ) -> None:
-        self._rules, self._trigger, self._now_s = rules, trigger, now_s
+        self._rules, self._now_s = rules, now_s
+        self._hears, self._trigger = publisher.hears, publisher.trigger_event
         self.active_orders: dict[str, InFlightOrder] = {}
         self.lost_orders: dict[str, InFlightOrder] = {}
         self._cached: OrderedDict[str, InFlightOrder] = OrderedDict()
@@ -111,8 +112,8 @@ class OrderTracker:
             if order is None:
                 continue
             if isinstance(event, OrderFilled):
-                self._filled(order, event.fill)
-            self._reached(order, event.order)
+                self.filled(order, self._trade_update(event.fill, order.trade_type))
+            self._follow(order, event.order)
 
     def catch_up(self, order: InFlightOrder, truth: Order, fills: Iterable[Fill]) -> None:
         """Bring a restored order up to date: untold fills, oldest first, then its present state."""
@@ -120,8 +121,39 @@ class OrderTracker:
             order.update_state(OrderState.OPEN, truth.created_ns / 1e9, str(truth.order_id))
             self._created(order)
         for fill in fills:
-            self._filled(order, fill)
-        self._reached(order, truth)
+            self.filled(order, self._trade_update(fill, order.trade_type))
+        self._follow(order, truth)
+
+    def filled(self, order: InFlightOrder, trade: TradeUpdate) -> None:
+        """There was a fill; one that is known already is passed over."""
+        if not order.update_with_trade_update(trade) or not self._hears(MarketEvent.OrderFilled):
+            return
+        self._trigger(
+            MarketEvent.OrderFilled,
+            OrderFilledEvent(
+                self._now_s(),
+                order.client_order_id,
+                order.trading_pair,
+                order.trade_type,
+                order.order_type,
+                trade.fill_price,
+                trade.fill_base_amount,
+                trade.fee,
+                trade.trade_id,
+                trade.exchange_order_id,
+            ),
+        )
+
+    def reached(self, order: InFlightOrder, state: OrderState, at_ns: int, order_id: int) -> None:
+        """The order is in `state` since `at_ns`, by the venue's clock."""
+        before = order.current_state
+        if state is before and order.exchange_order_id is not None:
+            return
+        order.update_state(state, at_ns / 1e9, order.exchange_order_id or str(order_id))
+        if before is OrderState.PENDING_CREATE and state is not OrderState.CANCELED:
+            self._created(order)
+        if not order.is_open:
+            self._ended(order)
 
     def fail(self, order: InFlightOrder, error_type: str, error_message: str) -> None:
         """The order never came to be, or is gone for good."""
@@ -144,25 +176,22 @@ class OrderTracker:
 
     # --- inside ---
 
-    def _reached(self, order: InFlightOrder, truth: Order) -> None:
-        before, state = order.current_state, _STATES[truth.state]
+    def _follow(self, order: InFlightOrder, truth: Order) -> None:
+        state = _STATES[truth.state]
         if truth.is_market_buy and truth.state is VenueState.PARTIALLY_CANCELED:
             # A market buy spends money, not lots: what is left is less than one lot costs. The real
             # connector takes BitMart's `partially_canceled` for the whole order as well.
             state = OrderState.FILLED
-        if state is before and order.exchange_order_id is not None:
-            return
-        order.update_state(state, truth.updated_ns / 1e9, str(truth.order_id))
-        if before is OrderState.PENDING_CREATE and state not in (OrderState.CANCELED, OrderState.FAILED):
-            self._created(order)
-        if not order.is_open:
-            self._ended(order)
+        self.reached(order, state, truth.updated_ns, truth.order_id)
 
     def _created(self, order: InFlightOrder) -> None:
         is_buy = order.trade_type is TradeType.BUY
+        tag = MarketEvent.BuyOrderCreated if is_buy else MarketEvent.SellOrderCreated
+        if not self._hears(tag):
+            return
         record = BuyOrderCreatedEvent if is_buy else SellOrderCreatedEvent
         self._trigger(
-            MarketEvent.BuyOrderCreated if is_buy else MarketEvent.SellOrderCreated,
+            tag,
             record(
                 self._now_s(),
                 order.order_type,
@@ -175,38 +204,22 @@ class OrderTracker:
             ),
         )
 
-    def _filled(self, order: InFlightOrder, fill: Fill) -> None:
-        trade = self._trade_update(fill, order.trade_type)
-        if not order.update_with_trade_update(trade):
-            return
-        self._trigger(
-            MarketEvent.OrderFilled,
-            OrderFilledEvent(
-                self._now_s(),
-                order.client_order_id,
-                order.trading_pair,
-                order.trade_type,
-                order.order_type,
-                trade.fill_price,
-                trade.fill_base_amount,
-                trade.fee,
-                trade.trade_id,
-                trade.exchange_order_id,
-            ),
-        )
-
     def _ended(self, order: InFlightOrder) -> None:
         self.stop_tracking_order(order.client_order_id)
         if order.is_cancelled:
-            self._trigger(
-                MarketEvent.OrderCancelled,
-                OrderCancelledEvent(self._now_s(), order.client_order_id, order.exchange_order_id),
-            )
+            if self._hears(MarketEvent.OrderCancelled):
+                self._trigger(
+                    MarketEvent.OrderCancelled,
+                    OrderCancelledEvent(self._now_s(), order.client_order_id, order.exchange_order_id),
+                )
             return
         is_buy = order.trade_type is TradeType.BUY
+        tag = MarketEvent.BuyOrderCompleted if is_buy else MarketEvent.SellOrderCompleted
+        if not self._hears(tag):
+            return
         record = BuyOrderCompletedEvent if is_buy else SellOrderCompletedEvent
         self._trigger(
-            MarketEvent.BuyOrderCompleted if is_buy else MarketEvent.SellOrderCompleted,
+            tag,
             record(
                 self._now_s(),
                 order.client_order_id,

@@ -50,6 +50,10 @@ class Publisher:
         """Who listens to a tag, in the order in which they came."""
         return list(self._listeners.get(event_tag.value, {}))
 
+    def hears(self, event_tag: Enum) -> bool:
+        """Does anybody listen to the tag? If not, its event need not be made."""
+        return bool(self._listeners.get(event_tag._value_))
+
     def trigger_event(self, event_tag: Enum, message: Any) -> None:
         """Tell `message` to the listeners of the tag."""
         occasion = self._occasions.get(event_tag.value)

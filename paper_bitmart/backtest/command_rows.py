@@ -1,0 +1,132 @@
+"""Commands of a Python client as rows of a compiled desk's arrays: orders, cancels, and when they arrive."""
+
+import struct
+
+from paper_bitmart.backtest.desk import whole
+from paper_bitmart.backtest.fast_arrays import (
+    CANCEL,
+    FREE_TICKET,
+    MONEY_MAX,
+    NEXT_NUMBER,
+    NOW_NS,
+    ORDER,
+    OUT_HEAD,
+    OUT_LATEST_NS,
+    OUT_TAIL,
+    SENT,
+    TICKETS_USED,
+    FastDesk,
+)
+from paper_bitmart.backtest.record_rows import RecordRows
+from paper_bitmart.bitmart.enums import OrderType
+from paper_bitmart.exchange.line import IN_FLIGHT_MAX, LineFull
+from paper_bitmart.matching.latency import Constant, LatencyModel
+
+_MARKET = list(OrderType).index(OrderType.MARKET)
+
+
+class CommandRows:
+    """Writes commands of `account`; `bind` must follow, and again whenever the arrays are others."""
+
+    def __init__(self, account: str, entry: LatencyModel, cancel: LatencyModel) -> None:
+        self.account = account
+        self._entry, self._cancel = entry, cancel
+
+    def bind(self, desk: FastDesk) -> None:
+        """Use these arrays from now on."""
+        self._s = memoryview(desk.scalars)  # type: ignore[arg-type]
+        self._tickets, self._outbox = RecordRows(desk.tickets), RecordRows(desk.outbox)
+        self._next = memoryview(desk.tickets["next"])  # type: ignore[arg-type]
+        self._rows = len(desk.tickets)
+        # A constant delay need not be asked for at each command.
+        self._entry_ns = self._entry.delay_ns if isinstance(self._entry, Constant) else None
+        self._cancel_ns = self._cancel.delay_ns if isinstance(self._cancel, Constant) else None
+
+    def grow(self) -> None:
+        """Make room for more rows, and `bind` them."""
+        raise NotImplementedError
+
+    def put_order(
+        self,
+        side: int,
+        kind: int,
+        stp: int,
+        price_ticks: int,
+        size_lots: int,
+        market_buy: tuple[int, int, int] = (0, 0, 0),
+    ) -> tuple[int, int]:
+        """Send an order; codes as in the core, a kind below 0 is refused. Returns (row, number).
+
+        `market_buy`: what `market_buy_amounts` says.
+
+        Raises:
+            LineFull: far too many commands in flight. TypeError: price or size is no integer.
+        """
+        s = self._s
+        tail = self._room_for_command()
+        row = s[FREE_TICKET]
+        is_new = row < 0
+        if is_new:
+            row = s[TICKETS_USED]
+            if row == self._rows:
+                self.grow()
+        number = s[NEXT_NUMBER] + 1
+        following = -1 if is_new else self._next[row]
+        if kind == _MARKET:
+            price_ticks = 0
+        given, budget, spendable = market_buy
+        fields = given, budget, spendable, 0, -1, -1, side, kind, stp, SENT, 0, 0
+        try:
+            self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
+        except struct.error:
+            price_ticks = _clamped(whole("price_ticks", price_ticks))
+            size_lots = _clamped(whole("size_lots", size_lots))
+            self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
+        if is_new:
+            s[TICKETS_USED] = row + 1
+        else:
+            s[FREE_TICKET] = following
+        s[NEXT_NUMBER] = number
+        delay_ns = self._entry_ns
+        if delay_ns is None:
+            delay_ns = self._entry.sample(s[NOW_NS])
+        self._to_outbox(tail, delay_ns, number, row, ORDER)
+        return row, number
+
+    def put_cancel(self, row: int, number: int) -> None:
+        """Send a cancel of the order that `put_order` gave these numbers. Raises LineFull."""
+        delay_ns = self._cancel_ns
+        tail = self._room_for_command()
+        if delay_ns is None:
+            delay_ns = self._cancel.sample(self._s[NOW_NS])
+        self._to_outbox(tail, delay_ns, number, row, CANCEL)
+
+    @property
+    def latest_arrival_ns(self) -> int:
+        """When the command sent last arrives."""
+        latest_ns: int = self._s[OUT_LATEST_NS]
+        return latest_ns
+
+    def _room_for_command(self) -> int:
+        """The running number of the next command."""
+        s = self._s
+        tail: int = s[OUT_TAIL]
+        in_flight = tail - s[OUT_HEAD]
+        if in_flight >= IN_FLIGHT_MAX:
+            raise LineFull(IN_FLIGHT_MAX, self.account)
+        if in_flight == self._rows:
+            self.grow()
+        return tail
+
+    def _to_outbox(self, tail: int, delay_ns: int, number: int, row: int, what: int) -> None:
+        """First in, first out: a later command arrives at the same instant at the earliest."""
+        s = self._s
+        arrival_ns = max(s[NOW_NS] + delay_ns, s[OUT_LATEST_NS])
+        s[OUT_LATEST_NS] = arrival_ns
+        self._outbox.put(tail % self._rows, arrival_ns, number, row, what)
+        s[OUT_TAIL] = tail + 1
+
+
+def _clamped(units: int) -> int:
+    """A number of ticks or lots that does not fit a row, as one that the venue refuses as well."""
+    return max(-1, min(units, MONEY_MAX))
