@@ -147,7 +147,7 @@ class Wheel:
         self._books = self.views if latency is None else {s: MarketView(r) for s, r in venue.rules.items()}
         self._responses: Line[Delivery] = Line(TOLD_LATER_MAX)
         self._market_data: Line[tuple[str, np.ndarray]] = Line(TOLD_LATER_MAX)
-        self._unanswered: set[Command] = set()
+        self._unanswered: dict[Command, None] = {}
         self._gap_events: list[Event] = []
         self._probe_ns = 0
         self._checkpoint_seq = self._journaled_seq()
@@ -163,16 +163,16 @@ class Wheel:
     def send(self, command: Command, account: str, sent_ns: int, *, cancels: bool = False) -> None:
         """Put an account's command on the line. Raises LineFull."""
         self.line.send(command, account, sent_ns, cancels=cancels)
-        self._unanswered.add(command)
+        self._unanswered[command] = None
 
     def send_at_once(self, command: Command, sent_ns: int) -> None:
         """Put a command on the line that takes no time, the house's. Raises LineFull."""
         self.line.put(command, HOUSE, sent_ns, 0)
-        self._unanswered.add(command)
+        self._unanswered[command] = None
 
-    def take_unanswered(self) -> set[Command]:
-        """The commands that were sent and have no answer, for whoever knows that none will come."""
-        taken, self._unanswered = self._unanswered, set()
+    def take_unanswered(self) -> list[Command]:
+        """The commands without an answer, in the order of sending, for whoever knows that none will come."""
+        taken, self._unanswered = list(self._unanswered), {}
         return taken
 
     def turn(self, now_ns: int) -> bool:
@@ -391,7 +391,7 @@ class Wheel:
         command = delivery.command
         if command is None:
             return
-        self._unanswered.discard(command)
+        self._unanswered.pop(command, None)
         try:
             command.reply(delivery.result, delivery.refused)
         except Exception:
