@@ -26,7 +26,7 @@ EVENTS = (
     "SellOrderCompletedEvent", "OrderCancelledEvent", "MarketOrderFailureEvent", "OrderBookTradeEvent",
 )  # fmt: skip
 OURS = {name for name in dir(BitmartPaperTrade) if not name.startswith("_")}
-OUR_OWN = {"has_listeners", "order_tracker", "session", "set_balance", "sleep"}
+OUR_OWN = {"has_listeners", "hears", "order_tracker", "session", "set_balance", "sleep"}
 """What the real connector has no word for."""
 
 
