@@ -20,6 +20,7 @@ OLD_PRINT = "a print older than the order"
 SAME_LOTS = 1.0
 """Estimates that differ by no more than this have not parted."""
 LIMIT_MAKER = 1
+LEVEL, TRADE = int(Kind.LEVEL), int(Kind.TRADE)
 
 
 class Resting(NamedTuple):
@@ -70,7 +71,7 @@ def first_difference(events: np.ndarray, order: Resting, until_ns: int) -> str |
         matcher.process(moment)
         before = rival.front
         _apply(rival, moment, order)
-        has_depth = bool(np.isin(moment["kind"], (Kind.LEVEL, Kind.DEPTH_MARK)).any())
+        has_depth = bool(np.isin(moment["kind"], (LEVEL, Kind.DEPTH_MARK)).any())
         messages += has_depth
         if has_depth and rival.front < -SAME_LOTS and before >= -SAME_LOTS:
             return BELOW_ZERO
@@ -94,18 +95,18 @@ def first_fill_there(events: np.ndarray, order: Resting, until_ns: int) -> int |
     rival = RivalQueue(_displayed(events[:row], order))
     sign = 1 if order.side == 0 else -1
     life = events[row:end]
-    relevant = life[(life["kind"] == Kind.TRADE) | (life["kind"] == Kind.LEVEL)]
-    for event in relevant:
-        is_own = event["side"] == order.side
-        beyond = sign * (order.price_ticks - int(event["price_ticks"]))
-        if event["kind"] == Kind.TRADE and not is_own and beyond > 0:
+    is_own, beyond = life["side"] == order.side, sign * (order.price_ticks - life["price_ticks"])
+    is_print, is_level = life["kind"] == TRADE, life["kind"] == LEVEL
+    fills = (is_print & ~is_own & (beyond > 0)) | (
+        is_level & ~is_own & (beyond >= 0) & (life["size_lots"] > 0)
+    )
+    for at in np.flatnonzero(fills | ((is_print | is_level) & (beyond == 0))):
+        event = life[at]
+        if fills[at]:
             return int(event["recv_ns"])
-        if event["kind"] == Kind.LEVEL and not is_own and beyond >= 0 and event["size_lots"] > 0:
+        _apply(rival, event.reshape(1), order)
+        if is_print[at] and not is_own[at] and round(rival.front) < 0:
             return int(event["recv_ns"])
-        if beyond == 0:
-            _apply(rival, event.reshape(1), order)
-            if event["kind"] == Kind.TRADE and not is_own and round(rival.front) < 0:
-                return int(event["recv_ns"])
     return None
 
 
@@ -116,15 +117,15 @@ def _parted(matcher: Matcher, rival: RivalQueue) -> bool:
 
 def _apply(rival: RivalQueue, moment: np.ndarray, order: Resting) -> None:
     for event in moment[moment["price_ticks"] == order.price_ticks]:
-        if event["kind"] == Kind.TRADE and event["side"] != order.side:
+        if event["kind"] == TRADE and event["side"] != order.side:
             rival.trade(int(event["size_lots"]))
-        elif event["kind"] == Kind.LEVEL and event["side"] == order.side:
+        elif event["kind"] == LEVEL and event["side"] == order.side:
             rival.depth(int(event["size_lots"]))
 
 
 def _displayed(events: np.ndarray, order: Resting) -> int:
     own = events[
-        (events["kind"] == Kind.LEVEL)
+        (events["kind"] == LEVEL)
         & (events["side"] == order.side)
         & (events["price_ticks"] == order.price_ticks)
     ]
