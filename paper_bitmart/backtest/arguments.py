@@ -3,6 +3,7 @@
 ArgumentError    an argument, the rule that it breaks
 """
 
+import inspect
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -33,6 +34,8 @@ def strategies_by_account(
     for one in several.values():
         if isinstance(one, type) and issubclass(one, Strategy):
             raise ArgumentError("strategy", f"must be an object, not the class: write {one.__name__}()")
+        if inspect.iscoroutinefunction(one):
+            raise ArgumentError("strategy", "an async program of the connector runs in ConnectorBacktest")
         if not isinstance(one, Strategy):
             raise ArgumentError("strategy", f"must be a Strategy, not {_shown(one)}")
     return several

@@ -14,7 +14,7 @@ import numpy as np
 
 from paper_bitmart.backtest import fast_arrays as at
 from paper_bitmart.backtest.arguments import check_fees, check_queue_model
-from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT
+from paper_bitmart.backtest.backtest import DEFAULT_ACCOUNT, Progress
 from paper_bitmart.backtest.checkpoint import CheckpointError, read_checkpoint, write_checkpoint
 from paper_bitmart.backtest.fast_actions import IS_COMPILED, actions_of
 from paper_bitmart.backtest.fast_loop import advance
@@ -26,6 +26,7 @@ from paper_bitmart.backtest.strategy import WAKE_EVERY_NS
 from paper_bitmart.backtest.tape import NEVER_NS, Data, TapeError, open_data
 from paper_bitmart.bitmart.rules import SymbolRules
 from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
+from paper_bitmart.feed.events import EVENT_DTYPE
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
 __all__ = ["FastBacktest", "TooManyOrders", "hear_nothing"]
@@ -33,6 +34,8 @@ __all__ = ["FastBacktest", "TooManyOrders", "hear_nothing"]
 CHECKPOINT_KIND = "FastBacktest"
 ALL_NEWS = 0b1111
 """The loop tells the strategy of every kind of news."""
+NO_EVENTS = np.zeros(0, EVENT_DTYPE)
+OnRows = Callable[[np.ndarray], None]
 
 
 @lean
@@ -113,40 +116,48 @@ class FastBacktest:
         (tape,) = self._tapes.values()
         return self._run.now_ns >= tape.last_ns
 
-    def run(self, until_ns: int = NEVER_NS) -> Results:
+    def run(self, until_ns: int = NEVER_NS, progress: Callable[[Progress], None] | None = None) -> Results:
         """Play on, up to `until_ns` or the end of the data; may be called again to go on.
 
-        Whatever the stops on the way, the results at the end are the same.
+        Whatever the stops on the way, the results at the end are the same. `progress` is told after each
+        chunk of the data and at the end.
 
         Raises:
             TooManyOrders, MoneyTooLarge: see there. VenueInconsistent: a defect of the exchange.
             TypeError: a strategy that is not njit, or a memory that is no array. What the strategy raises.
         """
         (tape,) = self._tapes.values()
-        started_s = time.perf_counter()
+        run, started_s = self._run, time.perf_counter() - self._elapsed_s
+
+        def show(played: np.ndarray) -> None:
+            if progress is not None:
+                now_s = time.perf_counter() - started_s
+                progress(Progress(run.now_ns, tape.first_ns, tape.last_ns, run.reader.done, now_s))
+
         end_ns = min(until_ns, tape.last_ns)
         if IS_COMPILED:
-            self._play(end_ns)
+            self._play(end_ns, show)
         else:
-            self._play_interpreted(end_ns)
-        self._elapsed_s += time.perf_counter() - started_s
+            self._play_interpreted(end_ns, show)
+        self._elapsed_s = time.perf_counter() - started_s
+        show(NO_EVENTS)
         self._run.check_money()
         return self.results()
 
-    def _play(self, end_ns: int) -> None:
+    def _play(self, end_ns: int, on_rows: OnRows) -> None:
         on_book, on_news = self._functions
         actions = actions_of(on_book, None if on_news is hear_nothing else on_news, self.memory)
         s, places = self._run.desk.scalars, [at.ON_BOOK, at.ON_NEWS, at.MEMORY]
         s[places] = actions.on_book, actions.on_news, actions.memory
         try:
-            self._run.play(end_ns, advance)
+            self._run.play(end_ns, advance, on_rows)
         finally:
             s[places] = 0
 
-    def _play_interpreted(self, end_ns: int) -> None:
+    def _play_interpreted(self, end_ns: int, on_rows: OnRows) -> None:
         """The same without compiled code: the loop returns where the strategy acts."""
         run, (on_book, on_news) = self._run, self._functions
-        while (why := run.play(end_ns, advance)) != at.DONE:
+        while (why := run.play(end_ns, advance, on_rows)) != at.DONE:
             desk, core, s = run.desk, run.core, run.desk.scalars
             s[at.IN_READ] = s[at.IN_HEAD]
             if why == at.WAKE:

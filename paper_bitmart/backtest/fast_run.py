@@ -201,9 +201,9 @@ class CompiledRun(StepMatcher):
             chunk, start = reader.chunk, reader.start
             is_last = reader.done + len(chunk) - start >= self.size
             end, why = step(self._core, self.desk, chunk, start, end_ns, is_last)
+            reader.advance(end)
             if on_rows is not None and end > start:
                 on_rows(chunk[start:end])
-            reader.advance(end)
             if reader.chunk is not chunk:
                 self._leave(chunk)
                 self._look_for_feed()

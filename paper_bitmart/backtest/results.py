@@ -23,6 +23,8 @@ SAMPLE_NS = NS_PER_S
 ROLES = ("maker", "taker")
 SIDES = ("buy", "sell")
 E8 = 1e-8
+FRAMES = ("orders", "fills", "positions", "equity", "balances")
+"""What there are frames of; see `Results.columns`."""
 
 EQUITY_DTYPE = np.dtype(
     [
@@ -135,16 +137,24 @@ class Results:
         return rows
 
     def columns(self, what: str) -> dict[str, np.ndarray]:
-        """`orders` or `fills` as columns with names and units of the field: prices, sizes, fees as float64.
+        """One of FRAMES as columns with names and units of the field: prices, sizes and money as float64.
+
+        positions: after each fill, with cash as in EQUITY_DTYPE. equity: each second, see `equity`. Both one
+        account and symbol after the other. balances: at the end; exact in `balances`.
 
         Raises:
             ValueError: another word.
         """
-        if what == "orders":
-            return self._order_columns()
-        if what == "fills":
-            return self._fill_columns()
-        raise ValueError(f"there are orders and fills, not {what!r}")
+        made = {
+            "orders": self._order_columns,
+            "fills": self._fill_columns,
+            "positions": self._position_columns,
+            "equity": self._equity_columns,
+            "balances": self._balance_columns,
+        }
+        if what not in made:
+            raise ValueError(f"there are {', '.join(FRAMES)}; not {what!r}")
+        return made[what]()
 
     def to_pandas(self, what: str) -> Any:
         """`columns` as a pandas.DataFrame. Raises ImportError without pandas."""
@@ -187,6 +197,38 @@ class Results:
             "ahead_after": _known(fills["ahead_after"]) * self._units(fills, "lot"),
         }
 
+    def _position_columns(self) -> dict[str, np.ndarray]:
+        parts = []
+        for account, symbol in self.pairs:
+            fills, rules = self.fills_of(account, symbol), self.rules[symbol]
+            lots = np.where(fills["side"] == 0, 1, -1) * fills["size_lots"]
+            spent = np.cumsum(lots * fills["price_ticks"]) * (float(rules.tick) * float(rules.lot))
+            columns = {
+                "at_ns": fills["at_ns"],
+                "position": np.cumsum(lots) * float(rules.lot),
+                "cash": -spent,
+            }
+            parts.append(_of_pair(account, symbol, columns))
+        return _joined(parts, ("at_ns", "position", "cash"))
+
+    def _equity_columns(self) -> dict[str, np.ndarray]:
+        names = EQUITY_DTYPE.names or ()
+        parts = []
+        for account, symbol in self.pairs:
+            rows = self.equity(account, symbol)
+            parts.append(_of_pair(account, symbol, {name: rows[name] for name in names}))
+        return _joined(parts, names)
+
+    def _balance_columns(self) -> dict[str, np.ndarray]:
+        rows = [
+            (account, asset, float(available), float(frozen))
+            for account, assets in self.balances.items()
+            for asset, (available, frozen) in assets.items()
+        ]
+        names = ("account", "asset", "available", "frozen")
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        return {name: np.array(column) for name, column in zip(names, columns, strict=True)}
+
     def _named(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         return {
             "order_id": rows["order_id"],
@@ -210,3 +252,15 @@ def _running(values: np.ndarray) -> np.ndarray:
 
 def _known(ahead: np.ndarray) -> np.ndarray:
     return np.where(ahead < 0, np.nan, ahead)
+
+
+def _of_pair(account: str, symbol: str, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    rows = len(next(iter(columns.values())))
+    return {"account": np.full(rows, account), "symbol": np.full(rows, symbol)} | columns
+
+
+def _joined(parts: Sequence[dict[str, np.ndarray]], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {
+        name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
+        for name in ("account", "symbol", *names)
+    }

@@ -22,11 +22,16 @@ class Quiet(Strategy):
     pass
 
 
+async def program(exchange):
+    await exchange.sleep(1)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"strategy": Quiet}, r"strategy: must be an object, not the class: write Quiet\(\)"),
         ({"strategy": None}, "strategy: must be a Strategy, not the NoneType None"),
+        ({"strategy": program}, "strategy: an async program of the connector runs in ConnectorBacktest"),
         ({"strategy": {}}, "strategy: at least one is needed"),
         ({"fees": 0.001}, "fees: must be FeeRates"),
         ({"latency": 10}, "latency: must be a LatencyProfile"),

@@ -218,3 +218,14 @@ def test_a_new_strategy_leaves_the_loop_as_it_is_compiled():
     assert seen_in(np.zeros(1, np.int64), another).tolist() == [29]
     assert seen_in(np.zeros(1, np.float64), another).tolist() == [29.0]
     assert len(advance.overloads) == compiled == 1
+
+
+def test_progress_tells_market_time_after_each_chunk(market):
+    tapes = {"BTC_USDT": ArrayTape(market.rules["BTC_USDT"], market.events["BTC_USDT"], chunk_rows=5_000)}
+    seen = []
+    run = FastBacktest(tapes, quote, np.array([100, 3, 7, 0]))
+    results = run.run(progress=seen.append)
+    whole = tapes["BTC_USDT"].size
+    assert [one.events for one in seen][:3] == [5_000, 10_000, 15_000]
+    assert (seen[-1].at_ns, seen[-1].events) == (results.end_ns, results.events) == (results.end_ns, whole)
+    assert [one.at_ns for one in seen] == sorted(one.at_ns for one in seen)

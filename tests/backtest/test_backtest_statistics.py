@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from numba import njit
 
 from paper_bitmart.backtest.backtest import Backtest
 from paper_bitmart.backtest.best_prices import best_prices
+from paper_bitmart.backtest.fast import FastBacktest
+from paper_bitmart.backtest.results import FRAMES
 from paper_bitmart.backtest.statistics import drawdown, sharpe, statistics
 from paper_bitmart.bitmart.enums import OrderType
 from paper_bitmart.exchange.fees import FeeRates
@@ -68,11 +71,51 @@ def test_frames_say_the_same_as_the_rows(results):
     assert results.to_pandas("orders").state.tolist() == ["filled", "open"]
 
 
-def test_polars_frames_have_the_same_columns(results):
+@pytest.mark.parametrize("what", FRAMES)
+def test_polars_frames_have_the_same_columns(results, what):
     pytest.importorskip("polars")
-    assert results.to_polars("fills").columns == list(results.columns("fills"))
-    with pytest.raises(ValueError, match="orders and fills"):
+    frame = results.to_polars(what)
+    assert frame.columns == list(results.columns(what))
+    assert [frame[name].to_list() for name in frame.columns] == [
+        results.to_pandas(what)[name].tolist() for name in frame.columns
+    ]
+    with pytest.raises(ValueError, match="orders, fills, positions, equity, balances; not 'trades'"):
         results.to_polars("trades")
+
+
+def test_positions_equity_and_balances_are_frames_too():
+    pytest.importorskip("pandas")
+    market = demo()
+    run = Backtest(market, {"alice": Quoter(70), "bob": Quoter(300)}, balances={"USDT": 900_000, "BTC": 2})
+    results = run.run()
+    positions, equity, balances = map(results.to_pandas, ("positions", "equity", "balances"))
+    for account, symbol in results.pairs:
+        at_end = results.equity(account, symbol)[-1]
+        own = positions[(positions.account == account) & (positions.symbol == symbol)]
+        assert len(own) == len(results.fills_of(account, symbol)) > 0
+        assert own.position.iloc[-1] == pytest.approx(at_end["position"])
+        assert own.cash.iloc[-1] == pytest.approx(at_end["cash"])
+        own = equity[(equity.account == account) & (equity.symbol == symbol)]
+        assert np.array_equal(own.equity, results.equity(account, symbol)["equity"])
+    assert len(results.pairs) >= 3
+    for account, assets in results.balances.items():
+        own = balances[balances.account == account].set_index("asset")
+        assert [(float(a), float(b)) for a, b in assets.values()] == [
+            (own.available[asset], own.frozen[asset]) for asset in assets
+        ]
+
+
+def test_a_run_without_orders_has_empty_frames():
+    data = {"BTC_USDT": tape(quiet(1), quiet(300))}
+    results = FastBacktest(data, look_away, np.zeros(1)).run()
+    assert {what: len(next(iter(results.columns(what).values()))) for what in FRAMES} == dict.fromkeys(
+        FRAMES, 0
+    )
+
+
+@njit
+def look_away(desk, book, memory):
+    memory[0] += 1
 
 
 def test_best_prices_are_those_a_strategy_sees_at_the_same_time():
