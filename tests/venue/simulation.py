@@ -5,12 +5,13 @@ Checked after every event (`Simulation.check`):
 1. A symbol that says LIVE has the venue's book of the mirror's version; on depth50, which has no versions,
    a book that the venue published.
 2. The book that a consumer adds up from the events is the same book; outside LIVE it hears of no trade.
-3. Every time outside LIVE is an outage with a start and an end, as the consumer saw it.
+3. Nothing fills, and no order is accepted, on a symbol that is not LIVE (`Traders`, if asked for).
+4. Every time outside LIVE is an outage with a start and an end, as the consumer saw it.
 
 And at the end (`Simulation.run`):
 
-4. Once the faults are over, every symbol that can come back is LIVE within `RECOVERY_NS_MAX`.
-5. The client kept to the venue's limits.
+5. Once the faults are over, every symbol that can come back is LIVE within `RECOVERY_NS_MAX`.
+6. The client kept to the venue's limits.
 
     python -m venue.simulation 71        (in tests/) repeats run 71 and prints what happened
 """
@@ -23,6 +24,7 @@ import sys
 from venue.consumer import Consumer
 from venue.fault_plan import SECOND_NS, FaultPlan
 from venue.faulty_venue import FaultyVenue
+from venue.traders import Traders
 
 from paper_bitmart.feed.events import FeedState
 from paper_bitmart.feed.live.backoff import Backoff
@@ -41,9 +43,12 @@ RECOVERY_NS_MAX = 120 * SECOND_NS
 
 
 class Simulation:
-    """`recovered_ns`: how long after the last fault all symbols were LIVE again."""
+    """`recovered_ns`: how long after the last fault all symbols were LIVE again.
 
-    def __init__(self, seed, plan=None):
+    With `trades` an exchange is behind the feed, and somebody trades on it: `traders`.
+    """
+
+    def __init__(self, seed, plan=None, *, trades=False):
         self.seed = seed
         self.now_ns = START_NS
         self.plan = FaultPlan.drawn(seed, START_NS + 2 * SECOND_NS) if plan is None else plan
@@ -53,6 +58,7 @@ class Simulation:
         self.session = BitmartSession(dict(self.venue.table), rng=rng, outages=self.outages)
         self.backoff = Backoff(RateWindow(BITMART_WS.connects_per_minute, 60 * SECOND_NS), rng)
         self.consumers = {symbol: Consumer() for symbol in SYMBOLS}
+        self.traders = Traders(dict(self.venue.table), seed, self.consumers, START_NS) if trades else None
         self.notices = []
         self.recovered_ns = None
         self._in_flight = []
@@ -99,6 +105,9 @@ class Simulation:
             session.tick(now_ns)
         self._do()
         self._read_rules()
+        if self.traders is not None:
+            mids = {symbol: market.mid for symbol, market in self.venue.markets.items()}
+            self.traders.step(now_ns, mids)
 
     def _connect(self):
         if self.session.is_open:
@@ -140,6 +149,8 @@ class Simulation:
             self.backoff.worked()
         for symbol, events in session.take_events():
             self.consumers[symbol].take(events)
+            if self.traders is not None:
+                self.traders.heard(symbol, events)
             self.check(symbol)
         self.notices += session.take_problems()
         if session.is_open:
