@@ -30,6 +30,6 @@ def pytest_terminal_summary(terminalreporter):
     )
     if recovered_s:
         terminalreporter.write_line(
-            f"{len(recovered_s):,} runs against a faulty venue: recovered after {recovered_s[-1]:.1f} s at most, "
+            f"{len(recovered_s):,} runs against a faulty venue: recovered within {recovered_s[-1]:.1f} s, "
             f"{recovered_s[len(recovered_s) // 2]:.1f} s in the median"
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +12,9 @@ from paper_bitmart.feed.live.capture_stream import Clocks, StreamSettings
 from paper_bitmart.feed.live.ccxt_source import CcxtSource
 from paper_bitmart.feed.live.errors import UnknownSource
 from paper_bitmart.feed.live.live_source import LiveSource
-from paper_bitmart.feed.live.recorder import Recorder
+from paper_bitmart.feed.live.recorder import Recorder, size_text
 from paper_bitmart.feed.live.registry import DEFAULT_PAIRS, is_live, open_source
+from paper_bitmart.feed.status_line import say, show
 
 EXIT_OK, EXIT_FAILED = 0, 1
 LOOK_S = 0.1
@@ -82,7 +82,7 @@ def record(options: RecordOptions, echo: Callable[[str], None] | None = None) ->
         OSError: it cannot be written to begin with.
     """
     check_recordable(options.source)
-    echo = echo or _tell
+    echo = echo or say
     clock = RecorderClock()
     source: Any = open_source(
         options.source,
@@ -93,7 +93,7 @@ def record(options: RecordOptions, echo: Callable[[str], None] | None = None) ->
         **options.urls,
     )
     keeper = MarketKeeper(
-        source, options.out, clock, options.stream, echo=echo, with_progress=options.progress
+        source, options.out, clock, options.stream, echo=echo, progress=show if options.progress else None
     )
     return asyncio.run(_record(source, keeper, options.duration_s, echo))
 
@@ -137,7 +137,7 @@ class MarketKeeper:
         source: its sessions are tapped from now on.
         folder: see `Recorder`.
         clock: stamps the source's events.
-        echo: takes lines for people; `with_progress` one a second.
+        echo: takes lines for people. progress: one a second; None: none.
 
     Attributes:
         failure: why nothing more could be kept, told already; "" while all is well.
@@ -154,13 +154,13 @@ class MarketKeeper:
         stream: StreamSettings,
         *,
         echo: Callable[[str], None],
-        with_progress: bool,
+        progress: Callable[[str], None] | None,
     ) -> None:
         clocks = Clocks(clock.offset_ns, time.time_ns, time.monotonic_ns)
         self._recorder = Recorder(
             folder, source.name, source.rules, source.sessions, source.outages, clocks, clock.now_ns(), stream
         )
-        self._source, self._clock, self._echo, self._with_progress = source, clock, echo, with_progress
+        self._source, self._clock, self._echo, self._show = source, clock, echo, progress
         self.failure = ""
         for name, cut in self._recorder.torn.items():
             echo(f"notice: {name} was cut by a kill; {cut} torn bytes at its end were taken away")
@@ -176,9 +176,9 @@ class MarketKeeper:
             except OSError as error:
                 self._fail(error)
                 raise
-            if self._with_progress and now_ns - told_ns >= PROGRESS_S * 1e9:
+            if self._show is not None and now_ns - told_ns >= PROGRESS_S * 1e9:
                 told_ns = now_ns
-                self._echo(str(self._recorder.progress(now_ns, self._reconnects())))
+                self._show(str(self._recorder.progress(now_ns, self._reconnects())))
             await asyncio.sleep(LOOK_S)
 
     def finish(self) -> None:
@@ -190,7 +190,11 @@ class MarketKeeper:
             self._fail(error)
         progress = self._recorder.progress(now_ns, self._reconnects())
         files = sum(len(stream.files) for stream in self._recorder.streams)
-        self._echo(f"stopped: {progress.lines:,} lines, {progress.size / 1e6:,.1f} MB in {files} files")
+        outages = self._source.outages
+        lost = f"{progress.trades_lost:,} trades lost, " if progress.trades_lost else ""
+        self._echo(
+            f"stopped: {progress.lines:,} lines, {size_text(progress.size)} in {files} files; {lost}{outages}"
+        )
 
     def _fail(self, error: OSError) -> None:
         if not self.failure:
@@ -212,8 +216,3 @@ def _on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows has no signal handlers in its event loop
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -35,6 +35,7 @@ from paper_bitmart.feed.live.registry import is_live, open_source
 from paper_bitmart.feed.pairs_only import PairsOnly
 from paper_bitmart.feed.recording import MarketKeeper
 from paper_bitmart.feed.sources import CaptureSource, Source, demo_source
+from paper_bitmart.feed.status_line import say, show
 from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 from paper_bitmart.matching.warmup import warm_up
@@ -154,13 +155,13 @@ async def _serve(options: ServeOptions, echo: Callable[[str], None]) -> int:
             exchange = await _start(options, running, echo)
         except START_ERRORS as error:
             logger.debug("could not start", exc_info=True)
-            _complain(f"error: {error}")
+            say(f"error: {error}")
             return EXIT_USAGE
         await _wait_for_end(exchange, stop, options.duration_s)
     if exchange.tape is not None and exchange.tape.failure:
-        _complain(f"warning: {exchange.tape.path} is not whole: {exchange.tape.failure}")
+        say(f"warning: {exchange.tape.path} is not whole: {exchange.tape.failure}")
     if exchange.session.failure is not None:
-        _complain(f"error: the exchange stopped: {exchange.session.failure}")
+        say(f"error: the exchange stopped: {exchange.session.failure}")
         return EXIT_FAILED
     echo("stopped")
     return EXIT_FAILED if exchange.keeper is not None and exchange.keeper.failure else EXIT_OK
@@ -180,7 +181,7 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
         # Last of all: what the source says when it stops belongs to the market.
         running.callback(exchange.keeper.finish)
     running.push_async_callback(exchange.session.close)
-    warm_up(_complain)
+    warm_up(say)
     await exchange.session.start()
     new_key = await _open_account(options, exchange)
     app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
@@ -235,9 +236,8 @@ def _keep_market(options: ServeOptions, source: Source, clock: MarketTime) -> Ma
         raise SettingsError("keep_market", "a live market", options.source)
     if options.keep_market is None or options.record is None:
         raise SettingsError("record", "a folder, to keep the market in", options.record)
-    return MarketKeeper(
-        source, options.record, clock, options.keep_market, echo=_complain, with_progress=options.progress
-    )
+    progress = show if options.progress else None
+    return MarketKeeper(source, options.record, clock, options.keep_market, echo=say, progress=progress)
 
 
 def _clock(options: ServeOptions) -> MarketTime:
@@ -255,7 +255,7 @@ def _open_market(options: ServeOptions, clock: MarketTime) -> Source:
     """The source; blocks for file and venue."""
     if is_live(options.source):
         return open_source(
-            options.source, options.pairs, options.symbols, clock, notify=_complain, **options.venue_urls
+            options.source, options.pairs, options.symbols, clock, notify=say, **options.venue_urls
         )
     capture = _capture(options, clock)
     return capture if options.pairs is None else PairsOnly(capture, options.pairs)
@@ -355,11 +355,6 @@ def _on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows has no signal handlers in its event loop
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-
-
-def _complain(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def _print(line: str) -> None:

@@ -1,4 +1,4 @@
-"""A paper exchange behind a feed, and somebody who trades on it at random: nothing fills on a book that is not live."""
+"""An exchange behind a feed, and somebody who trades at random: nothing fills on a book that is not live."""
 
 import random
 from decimal import Decimal

@@ -103,6 +103,7 @@ class CcxtSource:
             for task in done:
                 task.result()
         finally:
+            self.outages.end()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

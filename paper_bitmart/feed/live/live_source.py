@@ -158,6 +158,7 @@ class LiveSource:
             for task in done:
                 task.result()
         finally:
+            self.outages.end()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -64,6 +64,7 @@ class OutageLog:
         self.total_ns = 0
         self._by_symbol: dict[str, SymbolOutages] = {}
         self._live: set[str] = set()
+        self._is_over = False
 
     @property
     def live(self) -> frozenset[str]:
@@ -74,6 +75,14 @@ class OutageLog:
     def trades_lost(self) -> int:
         """Of all symbols, see `SymbolOutages`."""
         return sum(one.trades_lost for one in self._by_symbol.values())
+
+    def __str__(self) -> str:
+        if not self.count:
+            return "no outages"
+        told = f"{self.count:,} outages"
+        if len(self.open) < self.count:
+            told += f", {self.total_ns / 1e9:,.1f} s in all, the longest {self.longest_ns / 1e9:,.1f} s"
+        return told + (f", {len(self.open)} of them not over" if self.open else "")
 
     def of(self, symbol: str) -> SymbolOutages:
         """What a symbol missed so far."""
@@ -88,10 +97,16 @@ class OutageLog:
                 self._finish(outage, at_ns)
         elif symbol in self._live:
             self._live.discard(symbol)
+            if self._is_over:
+                return
             self.count += 1
             self.open[symbol] = outage = Outage(symbol, at_ns, state, why)
             one = self.of(symbol)
             one.count, one.last = one.count + 1, outage
+
+    def end(self) -> None:
+        """The source stops by itself: that is no outage of its market."""
+        self._is_over = True
 
     def _finish(self, outage: Outage, at_ns: int) -> None:
         outage.end_ns = at_ns

@@ -58,9 +58,14 @@ class Progress:
         lag = "-" if self.lag_ms is None else f"{self.lag_ms} ms"
         lost = f", {self.trades_lost:,} trades lost" if self.trades_lost else ""
         return (
-            f"{self.lines:,} lines ({self.lines_per_s:,.0f}/s), {self.size / 1e6:,.1f} MB, lag {lag}, "
+            f"{self.lines:,} lines ({self.lines_per_s:,.0f}/s), {size_text(self.size)}, lag {lag}, "
             f"books: {states}, {self.outages} outages, {self.reconnects} reconnects{lost}"
         )
+
+
+def size_text(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / 1e3:,.0f} kB" if size < 10**6 else f"{size / 1e6:,.1f} MB"
 
 
 class Recorder:
