@@ -289,7 +289,7 @@ async def _open_account(options: ServeOptions, exchange: _Exchange) -> ApiKey | 
     """Make sure that the account exists, like those of kept keys, and has a key set; returns one made now."""
     there = {account.name for account in exchange.session.venue.accounts()}
     if options.balances is not None and options.account in there:
-        _complain(f"--balance is a first deposit: account {options.account} is there and keeps what it has")
+        say(f"--balance is a first deposit: account {options.account} is there and keeps what it has")
     for name in sorted({options.account, *(key.account for key in exchange.keys)} - there):
         await exchange.session.open_account(name, options.balances)
     if options.api_key is not None:

@@ -103,9 +103,6 @@ class Connection:
 
     async def _wait_for_attempt(self) -> None:
         while not self.backoff.attempt(now_ns := self._now_ns()):
-            # Books grow old while nothing is connected, too.
-            self.session.tick(now_ns)
-            self._flush(self.session)
             wait_ns = self.backoff.next_ns(now_ns) - now_ns
             await asyncio.sleep(max(0, min(wait_ns, WAIT_MAX_NS)) / 1e9)
 

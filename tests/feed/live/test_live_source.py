@@ -6,11 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from feed.feed_messages import RULES, SYMBOL, snapshot
+from feed.feed_messages import RULES, SYMBOL, snapshot, update
 from live_support import HASTE, MS
 
 from paper_bitmart.bitmart.frames import deflate
 from paper_bitmart.feed.events import FeedState
+from paper_bitmart.feed.live import live_source
 from paper_bitmart.feed.live.bitmart_session import EMPTY_BOOK, BitmartSession
 from paper_bitmart.feed.live.errors import BITMART_CLOSED, INSTEAD
 from paper_bitmart.feed.live.live_source import (
@@ -21,6 +22,7 @@ from paper_bitmart.feed.live.live_source import (
     apply_rules,
 )
 from paper_bitmart.feed.live.outages import OutageLog
+from paper_bitmart.feed.live.rest import RestError
 from paper_bitmart.feed.live.rules_watch import halting_changes, softer_changes
 from paper_bitmart.feed.live.venue_limits import BITMART_WS
 
@@ -99,14 +101,14 @@ class HandWire:
 class Line:
     """A source over wires by hand: `refusals` connections fail first."""
 
-    def __init__(self, refusals=0):
+    def __init__(self, refusals=0, *, clock=None, watch=None, load_rules=None):
         self.refusals, self.wires, self.told, self.batches = refusals, [], [], []
         outages, rng = OutageLog(), random.Random(1)
         session = BitmartSession(OLD, rng=rng, outages=outages)
         self.source = LiveSource(
-            "test", [(session, "ws://nowhere")], clock=SystemClock(), limits=BITMART_WS, rng=rng,
+            "test", [(session, "ws://nowhere")], clock=clock or SystemClock(), limits=BITMART_WS, rng=rng,
             outages=outages, notify=self.told.append, backoff=HASTE, connect=self._connect,
-            watch=WatchSettings(silent_ns=100 * MS),
+            watch=watch or WatchSettings(silent_ns=100 * MS), load_rules=load_rules,
         )  # fmt: skip
 
     async def _connect(self, url):
@@ -141,7 +143,11 @@ async def test_refused_connections_are_tried_again_and_a_broken_one_is_replaced(
     async with Line(refusals=3) as line:
         await line.until(lambda: line.wires and len(line.wires[0].sent) == 2)
         line.wires[0].frames.put_nowait(FIRST)
+        [connection] = line.source.connections
+        assert connection.backoff.failures == 3
         await line.until(lambda: line.states()[-1:] == [FeedState.LIVE])
+        # A connection that delivers a market ends the waiting, not one that is merely made.
+        await line.until(lambda: connection.backoff.failures == 0)
         line.wires[0].frames.put_nowait(OSError("cable cut"))
         await line.until(lambda: len(line.wires) == 2)
         assert line.wires[0].is_closed
@@ -153,6 +159,102 @@ async def test_refused_connections_are_tried_again_and_a_broken_one_is_replaced(
     ]  # fmt: skip
     assert "cable cut" in line.source.outages.finished[0].why
     assert line.wires[1].is_closed
+
+
+async def test_a_connection_that_brings_no_market_is_a_failure_like_any():
+    async with Line() as line:
+        for number in range(3):
+            await line.until(lambda number=number: len(line.wires) > number)
+            line.wires[number].frames.put_nowait(OSError("slammed"))
+        await line.until(lambda: len(line.wires) == 4)
+        assert line.source.connections[0].backoff.failures == 3
+
+
+class HandClock:
+    """A clock that the test moves."""
+
+    def __init__(self):
+        self.at_ns = 1_763_800_000 * SECOND
+
+    def now_ns(self):
+        return self.at_ns
+
+
+class RulesDesk:
+    """The venue's symbols table: what it says now, or fails with, and how often it was read."""
+
+    def __init__(self):
+        self.table, self.reads = OLD, 0
+
+    async def __call__(self):
+        self.reads += 1
+        if isinstance(self.table, Exception):
+            raise self.table
+        return self.table
+
+
+class TestReadingRules:
+    """Looks every 5 ms of real time at a clock that the test moves."""
+
+    @pytest.fixture
+    def line(self, monkeypatch):
+        monkeypatch.setattr(live_source, "LOOK_EVERY_S", 0.005)
+        self.clock, self.desk = HandClock(), RulesDesk()
+        watch = WatchSettings(silent_ns=10**6 * SECOND)
+        return Line(clock=self.clock, watch=watch, load_rules=self.desk)
+
+    async def looks(self):
+        await asyncio.sleep(0.1)
+
+    async def is_live(self, line):
+        await line.until(lambda: line.wires)
+        line.wires[0].frames.put_nowait(FIRST)
+        await line.until(lambda: line.states()[-1:] == [FeedState.LIVE])
+
+    async def test_every_ten_minutes_and_a_failure_is_not_tried_again_at_once(self, line):
+        async with line:
+            await self.looks()
+            assert self.desk.reads == 0
+            for number, table in enumerate((OLD, RestError("http://venue", "busy"), OLD)):
+                self.desk.table = table
+                self.clock.at_ns += 599 * SECOND
+                await self.looks()
+                assert self.desk.reads == number
+                self.clock.at_ns += SECOND
+                await self.looks()
+                assert self.desk.reads == number + 1
+        assert line.told == []
+
+    async def test_within_half_a_minute_when_content_does_not_fit_and_the_doubt_is_over_then(self, line):
+        async with line:
+            await self.is_live(line)
+            off_tick = update(2, [(100, 7)]).replace(b'"1.00"', b'"1.005"')
+            line.wires[0].frames.put_nowait(deflate(off_tick))
+            await line.until(lambda: line.states()[-1] is FeedState.SYNCING)
+            self.clock.at_ns += 30 * SECOND
+            await line.until(lambda: self.desk.reads == 1)
+            self.clock.at_ns += 300 * SECOND
+            await self.looks()
+            assert self.desk.reads == 1
+
+    async def test_a_change_is_told_once(self, line):
+        async with line:
+            await self.is_live(line)
+            self.desk.table = {SYMBOL: replace(RULES, min_size=Decimal(5))}
+            for _ in range(3):
+                reads = self.desk.reads
+                self.clock.at_ns += 600 * SECOND
+                await line.until(lambda reads=reads: self.desk.reads > reads)
+        assert line.told == [f"{SYMBOL}: the venue changed base_min_size; takes effect at the next start"]
+
+    async def test_a_symbol_that_is_gone_is_closed(self, line):
+        async with line:
+            await self.is_live(line)
+            self.desk.table = {}
+            self.clock.at_ns += 600 * SECOND
+            await line.until(lambda: line.states()[-1] is FeedState.CLOSED)
+        assert line.told == [f"test: {SYMBOL}: was delisted by the venue"]
+        assert line.source.outages.open[SYMBOL].why == "was delisted by the venue"
 
 
 async def test_a_venue_that_nobody_reaches_is_told_with_its_reason():
