@@ -89,7 +89,7 @@ def backtest(
         from paper_bitmart.backtest.warmup import warm_up_loop
 
         run = Backtest(tapes, chosen, **settings)
-        warm_up_loop(run.engine, next(iter(tapes.values())).rules, _say)
+        warm_up_loop(run.engine, _say)
         with _progress_bar() as show:
             results = run.run(progress=show)
     else:

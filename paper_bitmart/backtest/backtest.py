@@ -109,7 +109,7 @@ class Backtest:
         )
 
     @property
-    def engine(self) -> str:
+    def engine(self) -> Literal["compiled", "venue"]:
         """Which loop plays this run: compiled or venue."""
         return "compiled" if isinstance(self._engine, CompiledEngine) else "venue"
 
