@@ -145,7 +145,7 @@ class Server:
         except OSError as error:
             await self._runner.cleanup()
             if error.errno == EADDRINUSE:
-                rule = f"a free one on {self._settings.host}; 0 picks one"
+                rule = f"must be free on {self._settings.host} (0 picks a free one)"
                 raise SettingsError("port", rule, self._settings.port) from error
             raise
         self.port = self._listener.sockets[0].getsockname()[1]

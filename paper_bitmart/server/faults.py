@@ -86,6 +86,10 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     until_ms: _Count = 0
     delay_ms: _Delay = 0
 
+    def __post_init__(self) -> None:
+        if self.fault in (Fault.DELAY, Fault.WS_LATE) and not self.delay_ms:
+            raise ValueError(f"{self.fault} needs delay_ms above 0, else nothing is late")
+
 
 class FaultPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A seed and its rules; the empty plan does nothing."""

@@ -2,6 +2,7 @@
 
 import io
 import os
+from decimal import Decimal
 
 import pytest
 from shell_bench import options
@@ -44,6 +45,12 @@ def test_an_order_that_the_market_passed_between_two_sessions_is_announced_at_th
 )
 def test_the_exit_code_tells_whether_every_line_was_understood(tmp_path, line, code):
     assert piped(options(tmp_path), line, "balance")[0] == code
+
+
+def test_a_first_deposit_for_an_account_that_is_there_is_said_to_change_nothing(tmp_path):
+    paper = options(tmp_path, state=tmp_path / "state", balances={"USDT": Decimal(5)})
+    said = [any(line.startswith("--balance is a") for line in piped(paper, "balance")[1]) for _ in range(2)]
+    assert said == [False, True]
 
 
 def test_errors_go_to_stderr_and_the_session_goes_on(tmp_path, capsys):

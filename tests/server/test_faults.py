@@ -132,7 +132,8 @@ def test_a_plan_file_is_read(tmp_path):
     ("text", "why"),
     [
         ("seed = ", "TOML|value|Invalid"),
-        ('[[rules]]\nfault = "earthquake"\n', "rules"),
+        ('[[rules]]\nfault = "earthquake"\n', "rules.*; faults are lost_ack, server_error, "),
+        ('[[rules]]\nfault = "delay"\n', "delay needs delay_ms above 0"),
         ('[[rules]]\nfault = "delay"\nprobability = 2.0\n', "probability"),
         ('[[rules]]\nfault = "delay"\ndelay = 2\n', "delay"),
         ("[[rules]]\n", "fault"),

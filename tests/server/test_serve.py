@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import urllib.request
+from decimal import Decimal
 
 import pytest
 
@@ -157,6 +158,23 @@ def test_a_capture_that_is_none_is_named_with_its_line(tmp_path, capsys):
         serve(ServeOptions(source=str(capture), settings=settings(tmp_path / "state")), lambda _: None) == 2
     )
     assert "bad.jsonl:1" in capsys.readouterr().err
+
+
+def test_a_port_in_use_is_named(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        busy = ServeOptions(settings=ServerSettings(port=port, state_dir=tmp_path))
+        assert serve(busy, lambda _: None) == 2
+    said = f"error: port: must be free on 127.0.0.1 (0 picks a free one), got {port}\n"
+    assert capsys.readouterr().err.endswith(said)
+
+
+def test_a_first_deposit_for_an_account_that_is_there_is_said_to_change_nothing(tmp_path, capsys):
+    options = ServeOptions(settings=settings(tmp_path), balances={"USDT": Decimal(5)}, duration_s=0.01)
+    assert serve(options, lambda _: None) == 0
+    assert "--balance" not in capsys.readouterr().err
+    assert serve(options, lambda _: None) == 0
+    assert "--balance is a first deposit: account default is there" in capsys.readouterr().err
 
 
 def test_a_state_directory_in_use_is_left_alone(tmp_path, capsys):
