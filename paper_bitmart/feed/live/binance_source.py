@@ -49,7 +49,7 @@ def binance_source(
 
     Raises:
         VenueUnavailable: no answer, or not Binance's.
-        UnknownSymbol: a symbol is not traded there.
+        UnknownSymbol: a symbol is not traded there. TooManySymbols: more than its limits allow.
     """
     rest_url = rest_url.rstrip("/")
     table = _load_table(rest_url, symbols) if rules is None else dict(rules)

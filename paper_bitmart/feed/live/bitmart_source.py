@@ -56,7 +56,7 @@ def bitmart_source(
 
     Raises:
         VenueUnavailable: no answer, not BitMart's answer, or only empty books.
-        UnknownSymbol: a symbol is not traded there.
+        UnknownSymbol: a symbol is not traded there. TooManySymbols: more than its limits allow.
     """
     rest_url = rest_url.rstrip("/")
     table = _load_table(rest_url) if rules is None else rules

@@ -4,6 +4,7 @@ SourceError               a source that cannot be opened
 +- VenueUnavailable       nobody answers, or there is no market there: says what to do instead
 +- UnknownSource          no such source, or its library is not installed
 +- UnknownSymbol          the venue does not have a symbol that was asked for
++- TooManySymbols         more than all connections that the venue allows can carry
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,10 @@ class VenueUnavailable(SourceError):
 
 class UnknownSource(SourceError):
     """There is no source of that name, or what it needs is not installed."""
+
+
+class TooManySymbols(SourceError):
+    """A venue's limits on connections and topics do not carry so many symbols."""
 
 
 class UnknownSymbol(SourceError):

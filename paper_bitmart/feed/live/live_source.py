@@ -129,6 +129,7 @@ class LiveSource:
         self._watch = MarketWatch(name, self._settings, self.start_ns, instead)
         self._emit: Emit = _nobody
         self._rules_read_ns = self.start_ns
+        self._told_unread = False
         self._venue_rules = dict(self.rules)
         attempts = RateWindow(limits.connects_per_minute, MINUTE_NS)
         self.connections = [
@@ -199,10 +200,13 @@ class LiveSource:
         try:
             rules = await load_rules()
         except (RestError, RulesError) as error:
-            logger.warning("%s: the symbols table cannot be read: %s", self.name, error)
+            if not self._told_unread:
+                self._told_unread = True
+                self.notify(f"{self.name}: its rules cannot be read again ({error}); the old ones hold")
             return
         finally:
             self._rules_read_ns = self._clock.now_ns()
+        self._told_unread = False
         for session in self.sessions:
             session.rules_doubted = False
             apply_rules(session, rules, self._venue_rules, self._clock.now_ns(), self.notify)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from paper_bitmart.feed.live.errors import TooManySymbols
+
 NS_PER_S: Final = 10**9
 
 
@@ -85,11 +87,11 @@ def spread(
     """Symbols by connection: as few connections as possible, evenly filled.
 
     Raises:
-        ValueError: more symbols than all allowed connections carry.
+        TooManySymbols: more than all allowed connections carry.
     """
     per_connection = limits.topics_per_connection // topics_per_symbol
     wanted = -(-len(symbols) // per_connection)
     if wanted > limits.connections:
         most = per_connection * limits.connections
-        raise ValueError(f"{venue} carries at most {most} symbols, not {len(symbols)}")
+        raise TooManySymbols(f"{venue} carries at most {most} symbols, not {len(symbols)}")
     return [tuple(symbols[i::wanted]) for i in range(wanted)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 from live_support import HASTE, MS, Follower
@@ -18,6 +19,7 @@ from paper_bitmart.feed.live.bitmart_session import BitmartTiming
 from paper_bitmart.feed.live.bitmart_source import bitmart_source
 from paper_bitmart.feed.live.errors import UnknownSymbol, VenueUnavailable
 from paper_bitmart.feed.live.live_source import SystemClock, WatchSettings
+from paper_bitmart.feed.live.venue_limits import BITMART_WS
 from paper_bitmart.feed.sources import demo_source
 from paper_bitmart.server.app import Server, create_app
 from paper_bitmart.server.settings import ServerSettings
@@ -126,7 +128,10 @@ async def test_a_symbol_that_is_not_traded_is_named():
             await asyncio.to_thread(bitmart_source, ["NOPE_USDT"], rest_url=venue.rest_url)
 
 
-async def test_our_own_server_is_a_bitmart_to_follow():
+@pytest.mark.parametrize(
+    ("limits", "connections"), [(BITMART_WS, 1), (replace(BITMART_WS, topics_per_connection=5), 2)]
+)
+async def test_our_own_server_is_a_bitmart_to_follow(limits, connections):
     clock = PlaybackClock(RealClock().now_ns(), 1.0)
     market = demo_source(clock=clock)
     session = Session(market, Venue(market.rules), clock)
@@ -136,19 +141,23 @@ async def test_our_own_server_is_a_bitmart_to_follow():
         async with Server(create_app(session, settings), settings) as server:
             source = await asyncio.to_thread(
                 bitmart_source, list(market.rules), rest_url=server.url,
-                ws_url=f"{server.ws_url}/api?protocol=1.1",
+                ws_url=f"{server.ws_url}/api?protocol=1.1", limits=limits,
             )  # fmt: skip
+            assert len(source.connections) == connections
             async with Follower(source) as follower:
                 await follower.until(follower.all_live)
                 await follower.until(lambda: all(_same_best(source, session, s) for s in market.rules))
+                assert [connection.connects for connection in source.connections] == [1] * connections
                 await follower.until(lambda: all(c.trades for c in follower.consumers.values()))
-                mirrors = source.sessions[0].mirrors.values()
+                mirrors = [mirror for one in source.sessions for mirror in one.mirrors.values()]
                 await follower.until(lambda: all(mirror.counters.updates for mirror in mirrors))
-                assert source.sessions[0].channel("BTC_USDT") == DEPTH_INCREMENT
+                channels = {one.channel(symbol) for one in source.sessions for symbol in one.mirrors}
+                assert channels == {DEPTH_INCREMENT}
     finally:
         await session.close()
 
 
 def _same_best(source, session, symbol):
-    ours, theirs = source.sessions[0].mirrors[symbol], session.views[symbol]
+    [ours] = [one.mirrors[symbol] for one in source.sessions if symbol in one.mirrors]
+    theirs = session.views[symbol]
     return list(ours.bids.items())[-20:] == list(theirs.bids.items())[-20:]

@@ -215,7 +215,8 @@ class TestReadingRules:
         async with line:
             await self.looks()
             assert self.desk.reads == 0
-            for number, table in enumerate((OLD, RestError("http://venue", "busy"), OLD)):
+            busy = RestError("http://venue", "busy")
+            for number, table in enumerate((OLD, busy, busy, OLD, busy)):
                 self.desk.table = table
                 self.clock.at_ns += 599 * SECOND
                 await self.looks()
@@ -223,7 +224,9 @@ class TestReadingRules:
                 self.clock.at_ns += SECOND
                 await self.looks()
                 assert self.desk.reads == number + 1
-        assert line.told == []
+        # Each time that it fails anew, and not each time that it fails.
+        told = "test: its rules cannot be read again (http://venue: busy); the old ones hold"
+        assert line.told == [told, told]
 
     async def test_within_half_a_minute_when_content_does_not_fit_and_the_doubt_is_over_then(self, line):
         async with line:

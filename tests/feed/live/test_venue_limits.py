@@ -5,6 +5,7 @@ import random
 import pytest
 
 from paper_bitmart.feed.live.backoff import Backoff, BackoffSettings
+from paper_bitmart.feed.live.errors import TooManySymbols
 from paper_bitmart.feed.live.venue_limits import BITMART_WS, RateWindow, message_chunks, spread
 
 SECOND = 10**9
@@ -45,7 +46,7 @@ def test_symbols_are_spread_over_as_few_connections_as_allowed(count, connection
 
 
 def test_more_symbols_than_the_venue_carries_are_refused():
-    with pytest.raises(ValueError, match="BitMart carries at most 760 symbols, not 761"):
+    with pytest.raises(TooManySymbols, match="BitMart carries at most 760 symbols, not 761"):
         spread([f"S{number}" for number in range(761)], 3, BITMART_WS, "BitMart")
 
 
