@@ -300,6 +300,7 @@ def test_a_bad_option_of_replay_is_told_in_one_line(run, files, more, message):
         (("connect", "bitmart_paper_trade", "--source", "nothing"), "--source: there is no capture file"),
         (("connect", "bitmart_paper_trade", "--pairs", "DOGE-USDT"), "DOGE-USDT is not in this market"),
         (("connect", "bitmart_paper_trade", "--speed", "-1"), "--speed: must be max"),
+        (("serve", "--feed", "nothing"), "--source: there is no capture file 'nothing'"),
         (("serve", "--speed", "fast"), "--speed: must be max, or above 0"),
         (("serve", "--host", "0.0.0.0"), "host: loopback"),
         (("serve", "--pairs", "DOGE-USDT"), "DOGE-USDT is not in this market, which has ETH-USDT, BTC-USDT"),

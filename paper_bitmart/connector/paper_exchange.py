@@ -109,6 +109,8 @@ class PaperExchange:
 
     async def start(self) -> None:
         """Run; returns once the account is open and the books are there (or READY_NS_MAX have passed)."""
+        if isinstance(self.session.source, CaptureSource | PairsOnly):
+            self.session.source.begin()
         await self.session.start()
         if all(account.name != self.account for account in self.venue.accounts()):
             balances = self.options.balances

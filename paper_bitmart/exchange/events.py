@@ -28,7 +28,7 @@ class BalanceReason(StrEnum):
     """The rest of an order was cancelled, its funds are free again."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """`seq` rises by one per event of a venue; `at_ns`: when it happened, ns since 1970."""
 
     seq: int

@@ -174,16 +174,20 @@ class OrderStore:
 
     # --- the whole state ---
 
-    def all_orders(self) -> Iterator[Order]:
+    def __len__(self) -> int:
+        """Orders and fills remembered."""
+        return len(self._orders) + len(self._fills)
+
+    def all_orders(self) -> list[Order]:
         """Closed ones as they closed, then the open ones by id: `put` in this order restores the store."""
-        yield from self._pick(self._closed)
-        yield from (order for order in self._orders.values() if order.is_open)
+        open_ids = sorted(order_id for index in self._accounts.values() for order_id in index.open)
+        return [self._orders[order_id] for ids in (self._closed, open_ids) for order_id in ids]
 
     def open_orders_of_all(self) -> Iterator[Order]:
         return (order for index in self._accounts.values() for order in self._pick(index.open))
 
-    def all_fills(self) -> Iterator[Fill]:
-        return iter(self._fills)
+    def all_fills(self) -> list[Fill]:
+        return list(self._fills)
 
     def _pick(self, order_ids: Iterable[int]) -> Iterator[Order]:
         return (self._orders[order_id] for order_id in order_ids)

@@ -1,6 +1,7 @@
 """Orders and fills: what a client asks for, what the venue remembers.
 
-All three records are immutable. An order that changes is replaced by a new record, so the order that
+All three records are immutable, and hold nothing that could lead back to them: the collector of cycles is
+spared them. An order that changes is replaced by a new record, so the order that
 an event carries *is* the order at that transition, for ever, without a copy being taken.
 """
 
@@ -13,7 +14,7 @@ from paper_bitmart.bitmart.enums import CancelSource, OrderState, OrderType, Rol
 from paper_bitmart.matching.reports import Evidence
 
 
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One order as a client sends it, before any check (protocol reference 5.6).
 
     `symbol`, `side` and `type` are always needed; `size` by all but a market buy, `price` by the limit
@@ -31,7 +32,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     stp_mode: str = StpMode.NONE
 
 
-class Fill(msgspec.Struct, frozen=True, kw_only=True):
+class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One trade of an own order against the market, with the evidence that caused it.
 
     `notional_atoms` and `fee_atoms` are 10^-18 of the quote currency. The evidence fields are the matching
@@ -64,7 +65,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """The other own order of a self-trade, else 0."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An accepted order at one moment of its life.
 
     Prices in ticks, sizes in lots, money in atoms. A market order has `price_ticks` 0; a market buy has

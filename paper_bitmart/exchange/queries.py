@@ -173,6 +173,11 @@ class Queries:
                 if balance.frozen_atoms != held.get((account, asset), 0):
                     raise Unbalanced(asset, balance.frozen_atoms, held.get((account, asset), 0))
 
+    @property
+    def remembered(self) -> int:
+        """How many orders and fills queries can still see; O(1)."""
+        return len(self._parts.store)
+
     def export_state(self) -> VenueState:
         """The whole state, for a checkpoint or to compare two runs by `state_hash`."""
         return export_state(self._parts)

@@ -45,8 +45,8 @@ def export_state(parts: Parts) -> VenueState:
         fee_atoms=dict(ledger.fee_atoms),
         market_atoms=dict(ledger.market_atoms),
         net_deposit_atoms=dict(ledger.net_deposit_atoms),
-        orders=list(parts.store.all_orders()),
-        fills=list(parts.store.all_fills()),
+        orders=parts.store.all_orders(),
+        fills=parts.store.all_fills(),
         markets={symbol: _export_market(market) for symbol, market in parts.markets.items()},
     )
 

@@ -48,7 +48,9 @@ class SessionSettings:
     Attributes:
         events_per_turn: market events per turn; 20,000 take a few ms.
         commands_per_turn: commands per turn.
-        checkpoint_every_events: journaled events between checkpoints: what a restart may have to replay.
+        checkpoint_every_events: journaled events between checkpoints: what a restart may have to replay. At
+            least half as many as the orders and fills that a checkpoint holds: then events are replayed as
+            fast as the checkpoint is read, and what checkpoints cost does not grow with what is remembered.
         probe_every_ns: how often a journal that cannot be written is tried again.
     """
 
@@ -80,7 +82,7 @@ Reply = Callable[[Any, BitmartError | ValueError | None], None]
 """Told the outcome of a command: its result, or its refusal."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Command:
     """Something for the venue to do at its arrival, and who is told the outcome."""
 
@@ -150,7 +152,7 @@ class Wheel:
         self._unanswered: dict[Command, None] = {}
         self._gap_events: list[Event] = []
         self._probe_ns = 0
-        self._checkpoint_seq = self._journaled_seq()
+        self._next_checkpoint_seq = self._after_a_checkpoint()
 
     @property
     def next_ns(self) -> int | None:
@@ -308,7 +310,7 @@ class Wheel:
         except JournalWriteFailed as error:
             self._write_failed(self.journal, error, now_ns, turn)
             return
-        if self._journaled_seq() - self._checkpoint_seq >= self.settings.checkpoint_every_events:
+        if self._journaled_seq() >= self._next_checkpoint_seq:
             self._checkpoint()
 
     def _write_failed(self, journal: Journal, error: JournalWriteFailed, now_ns: int, turn: _Turn) -> None:
@@ -347,8 +349,13 @@ class Wheel:
             LOG.error("no checkpoint was written: %s", error)
             return
         finally:
-            self._checkpoint_seq = self._journaled_seq()
+            self._next_checkpoint_seq = self._after_a_checkpoint()
         self.stats.checkpoints += 1
+
+    def _after_a_checkpoint(self) -> int:
+        """The event that makes the next one due, if one was made now."""
+        every = max(self.settings.checkpoint_every_events, self.venue.remembered // 2)
+        return self._journaled_seq() + every
 
     def _journaled_seq(self) -> int:
         return 0 if self.journal is None else self.journal.last_seq or 0

@@ -34,10 +34,21 @@ class PairsOnly:
             if symbol not in known:
                 raise UnknownPair(symbol, known)
         self._source = source
-        self.name, self.start_ns = source.name, source.start_ns
+        self.name = source.name
         self.rules: Mapping[str, SymbolRules] = {
             symbol: rules for symbol, rules in source.rules.items() if symbol in symbols
         }
+
+    @property
+    def start_ns(self) -> int:
+        """The source's."""
+        return self._source.start_ns
+
+    def begin(self) -> None:
+        """As `CaptureSource.begin`, if the source is a recording."""
+        begin = getattr(self._source, "begin", None)
+        if begin is not None:
+            begin()
 
     def skip_to(self, at_ns: int) -> None:
         """Jump forward, if the source is a recording.

@@ -63,6 +63,10 @@ class Playback:
         self.laps_skipped = 0
         self.finished = False
 
+    def begin(self, start_ns: int) -> None:
+        """Move a re-based recording of which nothing was yielded yet: it begins at market time `start_ns`."""
+        self._shift_ns = start_ns - self._first_ns
+
     @property
     def start_ns(self) -> int:
         """Market time at which the present lap starts."""

@@ -86,6 +86,7 @@ class CaptureSource:
         self.pace: Pace | None = None
         if clock is None and speed is not None:
             self.pace = Pace(self.start_ns, speed)
+        self._begins_with = clock if rebase else None
         self._clock: MarketClock | None = clock if clock is not None else self.pace
         self._ahead_ns = ahead_ns
         self._played_ns = self.start_ns
@@ -95,6 +96,12 @@ class CaptureSource:
     def now_ns(self) -> int:
         """Market time: the clock's, or at full speed how far the recording was played."""
         return self._clock.now_ns() if self._clock is not None else self._played_ns
+
+    def begin(self) -> None:
+        """Before `run`: a re-based recording starts at its clock's time of now, not of when it was read."""
+        if self._begins_with is not None:
+            self.start_ns = self._begins_with.now_ns()
+            self.playback.begin(self.start_ns)
 
     async def run(self, emit: Emit) -> None:
         """Play; ends after FEED_STATE CLOSED, or never when looping."""

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from typing import cast
 
 from paper_bitmart.bitmart.rate_limits import RateState
 from paper_bitmart.server.gate import CONTENT_TYPE, Answer, Gate, rate_headers
@@ -28,13 +29,13 @@ from paper_bitmart.server.request import PlainRequest
 HEAD_BYTES_MAX = 8_190
 """aiohttp's own limit of a line; a longer head is handed to it."""
 
-_REQUEST_LINE = re.compile(rb"(GET|POST) (/[A-Za-z0-9/_.-]*)(?:\?([A-Za-z0-9=&_.-]*))? HTTP/1\.1")
-_HEADER = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)?[ \t]*")
+_REQUEST_LINE = re.compile(r"(GET|POST) (/[A-Za-z0-9/_.-]*)(?:\?([A-Za-z0-9=&_.-]*))? HTTP/1\.1")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 _MEDIA_TYPE = re.compile(r"([a-z]+/[a-z0-9.+-]+)(?:; ?charset=[A-Za-z0-9-]+)?")
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _OTHER_ROADS = ("/api", "/user", "/paper")
 """Where paths begin that are not BitMart's REST API."""
-_NOT_PLAIN = ("transfer-encoding", "upgrade", "expect", "te", "trailer")
+_NOT_PLAIN = frozenset({"transfer-encoding", "upgrade", "expect", "te", "trailer"})
 NO_MEDIA_TYPE = "application/octet-stream"
 """A call without Content-Type (RFC 9110, 8.3)."""
 
@@ -84,8 +85,8 @@ class HttpConnection(asyncio.Protocol):
     # --- asyncio.Protocol ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # By its methods; other event loops' transports are not of asyncio's class.
+        self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._remote = str(peer[0]) if isinstance(peer, tuple) else ""
         tcp = transport.get_extra_info("socket")
@@ -215,40 +216,51 @@ def _read_head(head: bytes) -> tuple[str, str, dict[str, str], dict[str, str]]:
     Raises:
         _NotPlain: something out of the ordinary.
     """
-    lines = head.split(b"\r\n")
-    first = _REQUEST_LINE.fullmatch(lines[0])
-    if first is None or len(head) > HEAD_BYTES_MAX:
+    if len(head) > HEAD_BYTES_MAX or not head.isascii():
         raise _NotPlain
-    path = first[2].decode()
-    if path.startswith(_OTHER_ROADS) or "//" in path or "/." in path:
-        raise _NotPlain
+    lines = head.decode().split("\r\n")
+    method, path, query = _read_request_line(lines[0])
     headers: dict[str, str] = {}
     for line in lines[1:]:
-        name, value = _read_header(line)
-        headers[name] = value
+        name, colon, value = line.partition(":")
+        value = value.strip(" \t")
+        if not colon or not value.isprintable():
+            raise _NotPlain
+        headers[_lower(name)] = value
     if len(headers) != len(lines) - 1 or "host" not in headers:
         raise _NotPlain  # a repeated name, or no HTTP/1.1
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         raise _NotPlain
-    for name in _NOT_PLAIN:
-        if name in headers:
-            raise _NotPlain
-    return first[1].decode(), path, _read_query(first[3]), headers
+    if not _NOT_PLAIN.isdisjoint(headers):
+        raise _NotPlain
+    return method, path, _read_query(query), headers
 
 
-@lru_cache(maxsize=4_096)
-def _read_header(line: bytes) -> tuple[str, str]:
-    """Lower-case name and value; remembered, because most lines of a client are the same in every call."""
-    found = _HEADER.fullmatch(line)
+# What lines say that come with nearly every call is remembered.
+
+
+@lru_cache(maxsize=1_024)
+def _read_request_line(line: str) -> tuple[str, str, str | None]:
+    found = _REQUEST_LINE.fullmatch(line)
     if found is None:
         raise _NotPlain
-    return found[1].decode().lower(), (found[2] or b"").decode()
+    path = found[2]
+    if path.startswith(_OTHER_ROADS) or "//" in path or "/." in path:
+        raise _NotPlain
+    return found[1], path, found[3]
 
 
-def _read_query(text: bytes | None) -> dict[str, str]:
+@lru_cache(maxsize=1_024)
+def _lower(name: str) -> str:
+    if _HEADER_NAME.fullmatch(name) is None:
+        raise _NotPlain
+    return name.lower()
+
+
+def _read_query(text: str | None) -> dict[str, str]:
     query: dict[str, str] = {}
     if text:
-        for part in text.decode().split("&"):
+        for part in text.split("&"):
             name, _, value = part.partition("=")
             if part:
                 query.setdefault(name, value)

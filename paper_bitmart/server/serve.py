@@ -182,10 +182,14 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
         running.callback(exchange.keeper.finish)
     running.push_async_callback(exchange.session.close)
     warm_up(say)
+    _catch_up(clock, settings)
+    if isinstance(source, CaptureSource | PairsOnly):
+        source.begin()
     await exchange.session.start()
     new_key = await _open_account(options, exchange)
     app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
     server = await running.enter_async_context(Server(app, settings))
+    _catch_up(clock, settings)
     if isinstance(clock, PlaybackClock):
         clock.resume()
     _spare_the_collector()
@@ -249,6 +253,12 @@ def _clock(options: ServeOptions) -> MarketTime:
     if options.settings.clock is ClockMode.RECORDED:
         raise SettingsError("clock", "wall for a live market", options.settings.clock.value)
     return wall
+
+
+def _catch_up(clock: MarketTime, settings: ServerSettings) -> None:
+    """A re-based recording begins now: what the start took so far is no time of its market."""
+    if isinstance(clock, PlaybackClock) and settings.clock is ClockMode.WALL:
+        clock.seek(max(clock.now_ns(), RealClock().now_ns()))
 
 
 def _open_market(options: ServeOptions, clock: MarketTime) -> Source:

@@ -1,11 +1,14 @@
 """Putting a paper exchange together, and time that is stepped."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 from shell_bench import options
 
+from paper_bitmart.connector import paper_exchange
 from paper_bitmart.connector.paper_exchange import PaperOptions, open_exchange
+from paper_bitmart.exchange.clock import SimulatedClock
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalLocked
 from paper_bitmart.feed.events import FeedState
@@ -24,6 +27,21 @@ async def test_the_market_is_live_when_the_start_is_over(tmp_path):
     exchange = open_exchange(options(tmp_path))
     await exchange.start()
     assert exchange.venue.feed_state("BTC_USDT") is FeedState.LIVE
+    await exchange.session.close()
+
+
+async def test_a_recording_begins_with_the_exchange_not_when_it_was_read(monkeypatch):
+    monkeypatch.setattr(paper_exchange, "RealClock", lambda: SimulatedClock(10**18))
+    exchange = open_exchange(PaperOptions(pairs=["ETH_USDT"]))
+    exchange.session.clock.seek(10**18 + 5 * 10**9)
+    exchange.session.clock.pause()
+    begins_ns = exchange.now_ns()
+    started = asyncio.create_task(exchange.start())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    started.cancel()
+    assert exchange.session.source.start_ns == begins_ns
+    assert exchange.session.views["ETH_USDT"].recv_ns == begins_ns
     await exchange.session.close()
 
 

@@ -1,5 +1,7 @@
 """The wheel by itself: when it has something to do, what it leaves for later, and its last turn."""
 
+import itertools
+
 import pytest
 from market_script import MS, RULES, START_NS, SYMBOL, book, limit, trade
 
@@ -114,6 +116,21 @@ def test_checkpoints_are_taken_every_so_many_events(tmp_path):
         assert wheel.stats.checkpoints == (journal.last_seq or 0) // 10
         newest, _ = journal.checkpoints()
         assert (journal.last_seq or 0) - newest.seq < 10
+
+
+def test_checkpoints_come_seldom_when_there_is_much_to_write(tmp_path):
+    with Journal(tmp_path) as journal:
+        wheel, client = live(journal=journal, checkpoint_every_events=1)
+        at_seqs = []
+        for number in range(60):
+            client.submit(limit("buy", 9900, 1), START_NS + number)
+            before = wheel.stats.checkpoints
+            wheel.turn(START_NS + number)
+            at_seqs += [journal.last_seq] * (wheel.stats.checkpoints - before)
+        # 60 orders of two events: half as many events as orders at the checkpoint before, but at least one.
+        gaps = [later - earlier for earlier, later in itertools.pairwise(at_seqs)]
+        assert gaps == sorted(gaps)
+        assert (gaps[0], gaps[-1]) == (2, 20)
 
 
 def test_a_command_is_never_earlier_than_what_the_venue_has_seen():

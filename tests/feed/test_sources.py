@@ -82,6 +82,22 @@ async def test_a_given_clock_is_followed_and_let_go_at_the_end():
     assert clock.listeners == []
 
 
+@pytest.mark.parametrize("begins_s", [0, 5])
+async def test_a_re_based_recording_begins_when_it_is_told_to_not_when_it_was_read(begins_s):
+    clock = HandClock(10**18)
+    source = CaptureSource(*SHARE, clock=clock)
+    clock.move_to(clock.now_ns() + begins_s * 10**9)
+    source.begin()
+    seen = Recorder()
+    task = asyncio.create_task(source.run(seen))
+    await settle()
+    task.cancel()
+    begins_ns = 10**18 + begins_s * 10**9
+    assert (source.start_ns, seen.all()["recv_ns"][0]) == (begins_ns, begins_ns)
+    first_ns = source.market.report.first_ns
+    assert len(seen.all()) == np.count_nonzero(source.market.events[SYMBOL]["recv_ns"] == first_ns)
+
+
 async def test_skipping_ahead_gives_a_whole_book_at_once():
     clock = HandClock(10**18)
     source = CaptureSource(*SHARE, clock=clock)

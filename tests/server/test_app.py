@@ -7,7 +7,7 @@ from rest_support import ALICE, START_NS, serving
 from paper_bitmart.exchange.clock import SimulatedClock
 from paper_bitmart.server.app import Server, create_app
 from paper_bitmart.server.keys import KeyStore
-from paper_bitmart.server.settings import ServerSettings
+from paper_bitmart.server.settings import ServerSettings, SettingsError
 
 
 def app_of(exchange, settings):
@@ -54,12 +54,12 @@ async def test_a_signature_covers_the_bytes_as_sent_whatever_their_encoding(body
             assert (await response.json())["code"] == 30018
 
 
-async def test_a_port_in_use_is_an_os_error():
+async def test_a_port_in_use_names_the_setting():
     async with serving() as exchange:
         settings = ServerSettings(port=0)
         async with Server(app_of(exchange, settings), settings) as server:
             taken = ServerSettings(port=server.port)
-            with pytest.raises(OSError, match=str(server.port)):
+            with pytest.raises(SettingsError, match=f"port: a free one .*{server.port}"):
                 await Server(app_of(exchange, taken), taken).start()
 
 

@@ -154,6 +154,21 @@ async def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_failure_of_our
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
+def test_the_front_runs_on_an_event_loop_with_transports_of_its_own():
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+
+    async def call_on_both_roads():
+        async with connected() as wire:
+            assert code(await wire.call(signed(wire.exchange, b"/spot/v4/cancel_all", b"{}"))) == 1000
+            assert wire.is_plain
+            assert code(await wire.call(TIME.replace(b"GET", b"PUT"))) == 57001
+            assert code(await wire.call(TIME)) == 1000
+            assert not wire.is_plain
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(call_on_both_roads())
+
+
 # --- bytes come as they like ---
 
 

@@ -33,6 +33,26 @@ from paper_bitmart.server.serve import ServeOptions, serve
 from paper_bitmart.server.settings import ServerSettings
 sys.exit(serve(ServeOptions(keys_file=Path(sys.argv[1]), settings=ServerSettings(port=0))))
 """
+SLOW_SCRIPT = """
+import sys, time
+from pathlib import Path
+from paper_bitmart.server import serve
+from paper_bitmart.server.settings import ServerSettings
+warm_up = serve.warm_up
+def slowly(say):
+    warm_up(say)
+    time.sleep(1)
+serve.warm_up = slowly
+sys.exit(serve.serve(serve.ServeOptions(settings=ServerSettings(port=0, state_dir=Path(sys.argv[1])))))
+"""
+RECORDED_SCRIPT = """
+import sys
+from pathlib import Path
+from paper_bitmart.server.serve import ServeOptions, serve
+from paper_bitmart.server.settings import ClockMode, ServerSettings
+settings = ServerSettings(port=0, state_dir=Path(sys.argv[1]), clock=ClockMode.RECORDED)
+sys.exit(serve(ServeOptions(settings=settings)))
+"""
 READY_S = 240
 """The matching core may have to be compiled first."""
 
@@ -124,6 +144,31 @@ async def test_without_a_state_directory_the_key_set_outlives_the_server_and_not
     await second.stop(signal.SIGTERM)
     left = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
     assert left == ["keys.json", "keys.json.lock"]
+
+
+async def test_the_clock_of_a_recording_is_the_walls_however_long_the_start_took(tmp_path):
+    for _ in range(2):
+        server = await start(tmp_path, SLOW_SCRIPT)
+        url = server.said("REST")
+        before_ms = time.time() * 1000
+        now_ms = (await asyncio.to_thread(fetch, f"{url}/system/time"))["data"]["server_time"]
+        await server.stop(signal.SIGTERM)
+        assert before_ms - 100 <= now_ms <= time.time() * 1000
+
+
+async def test_a_recorded_clock_keeps_the_recordings_times(tmp_path):
+    recording = demo_source(rebase=False).playback
+    first_ms, last_ms = recording.start_ns // 10**6, recording.end_ns // 10**6
+    server = await start(tmp_path, RECORDED_SCRIPT)
+    started_s, url = time.monotonic(), server.said("REST")
+    book = await asyncio.to_thread(fetch, f"{url}/spot/quotation/v3/books?symbol=BTC_USDT")
+    candles = await asyncio.to_thread(fetch, f"{url}/spot/quotation/v3/lite-klines?symbol=BTC_USDT")
+    now_ms = (await asyncio.to_thread(fetch, f"{url}/system/time"))["data"]["server_time"]
+    await server.stop(signal.SIGTERM)
+    assert first_ms <= now_ms <= first_ms + (time.monotonic() - started_s) * 1000 + 5_000
+    # The recorder ran behind the venue's clock (docs/decisions/0004).
+    assert first_ms <= int(book["data"]["ts"]) <= last_ms + 5_000
+    assert candles["data"] == [] or int(candles["data"][0][0]) <= now_ms // 1000
 
 
 def settings(tmp_path, **changed):

@@ -238,6 +238,49 @@ async def test_a_merged_book_shows_the_own_order_to_rest_and_websocket_alike():
         assert (await client.push())["data"][0]["bids"] == [["2501.37", "0"]]
 
 
+@pytest.mark.parametrize("lost_every", [2, 3, 7])
+async def test_a_book_that_lost_pushes_sees_it_by_the_version_and_is_true_after_a_snapshot(lost_every):
+    """Two clients of one topic, the second of which loses pushes: equal at every version that both know."""
+    topic = "spot/depth/increase100:BTC_USDT"
+    clock = SimulatedClock(START_NS)
+    source = CaptureSource(DEMO / "demo_btc_eth_60s.jsonl.gz", DEMO / "symbols_details.json", clock=clock)
+    async with running(source, clock) as (_, connect):
+        whole, lossy = await connect("/api"), await connect("/api")
+        for client in (whole, lossy):
+            await client.subscribe(topic)
+        book, books_at = BlindClient(), {}
+        other, is_whole, arrived, lost, resyncs, compared = BlindClient(), False, 0, 0, 0, 0
+        for _ in range(60):
+            clock.advance(100 * MS)
+            await settle()
+            for push in await whole.pushes_so_far():
+                book.apply(push["data"][0])
+                books_at[book.version] = book.best("bids", 100), book.best("asks", 100)
+            for push in await lossy.pushes_so_far():
+                row = push["data"][0]
+                arrived += 1
+                if arrived % lost_every == 0:
+                    lost += 1
+                    continue
+                if row["type"] != "snapshot" and is_whole and row["version"] > other.version + 1:
+                    is_whole = False
+                if row["type"] != "snapshot" and not is_whole:
+                    resyncs += 1
+                    await lossy.say("request", topic)
+                    continue
+                other.apply(row)
+                is_whole = True
+                assert (other.best("bids", 100), other.best("asks", 100)) == books_at[other.version]
+                compared += 1
+        assert min(lost, resyncs, compared) >= 3
+        full = await connect("/api")
+        await full.subscribe("spot/depth50:BTC_USDT")
+        (shown,) = await full.pushes_so_far()
+        for name in ("bids", "asks"):
+            assert book.best(name, 50) == shown["data"][0][name]
+            assert book.best(name, 35) == (await whole.books("BTC_USDT"))[name]
+
+
 @pytest.mark.parametrize("step_ms", [50, 700])
 async def test_a_recorded_market_is_followed_without_a_gap_at_any_speed(step_ms):
     clock = SimulatedClock(START_NS)
