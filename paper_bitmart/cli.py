@@ -35,6 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 journal_app = typer.Typer(
     help="What a state directory has recorded.", no_args_is_help=True, rich_markup_mode=None
@@ -44,7 +45,12 @@ Balances = Annotated[
     list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable.")
 ]
 QueueModelName = Annotated[
-    str | None, typer.Option("--queue-model", help="How the queue ahead is estimated; see docs/matching.md.")
+    str | None,
+    typer.Option(
+        "--queue-model",
+        metavar="NAME[:PARAMETER=NUMBER,...]",
+        help="How the queue ahead is estimated; see docs/matching.md.",
+    ),
 ]
 EntryLatency = Annotated[
     str | None, typer.Option("--entry-latency-ms", metavar="MS", help="From you to the exchange; default 0.")
@@ -52,10 +58,14 @@ EntryLatency = Annotated[
 Symbols = Annotated[
     Path | None,
     typer.Option(
-        "--symbols", help="Rules: a symbols/details reply. Default: symbols_details.json beside the capture."
+        "--symbols",
+        metavar="FILE",
+        help="Rules: a symbols/details reply. Default: symbols_details.json beside the capture.",
     ),
 ]
-State = Annotated[Path | None, typer.Option("--state", help="Directory of the journal; none keeps nothing.")]
+State = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="Directory of the journal; none keeps nothing.")
+]
 Speed = Annotated[str, typer.Option("--speed", metavar="N|max", help="Market seconds per real second.")]
 Pairs = Annotated[
     str | None,
@@ -64,8 +74,12 @@ Pairs = Annotated[
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the session; see docs/sessions.md.")
 ]
-MakerFee = Annotated[int | None, typer.Option("--maker-fee-ppm", help="Parts per million; default 2500.")]
-TakerFee = Annotated[int | None, typer.Option("--taker-fee-ppm", help="Parts per million; default 2500.")]
+MakerFee = Annotated[
+    int | None, typer.Option("--maker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
+]
+TakerFee = Annotated[
+    int | None, typer.Option("--taker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
+]
 NoFees = Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")]
 
 
@@ -86,7 +100,9 @@ def _root(
 
 @app.command()
 def connect(
-    connector: Annotated[str, typer.Argument(help="There is one.")] = "bitmart_paper_trade",
+    connector: Annotated[
+        str, typer.Argument(metavar="CONNECTOR", help="There is one.")
+    ] = "bitmart_paper_trade",
     source: Annotated[str, typer.Option(metavar=SOURCES, help="Where the market comes from.")] = "demo",
     speed: Speed = "1",
     pairs: Pairs = None,
@@ -139,11 +155,16 @@ def connect(
 @app.command()
 def replay(
     capture: Annotated[
-        Path | None, typer.Argument(help="Raw capture, or a converted one (.npz).", show_default=False)
+        Path | None,
+        typer.Argument(metavar="CAPTURE", help="Raw capture, or a converted one (.npz).", show_default=False),
     ] = None,
     symbols: Symbols = None,
-    orders: Annotated[Path | None, typer.Option(help="Commands, one JSON object per line, by time.")] = None,
-    out: Annotated[Path | None, typer.Option(help="What became of them, one JSON object per line.")] = None,
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Commands, one JSON object per line, by time.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What became of them, one JSON object per line.")
+    ] = None,
     balance: Balances = None,
     queue_model: QueueModelName = None,
     latency: Latency = None,
@@ -211,7 +232,7 @@ def replay(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help="A capture.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture.")],
     symbols: Symbols = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
@@ -250,15 +271,17 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
     allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Serve other machines too.")] = False,
     balance: Balances = None,
-    api_key: Annotated[str | None, typer.Option(help="A key set of your own; default: one is made.")] = None,
-    api_secret: Annotated[str | None, typer.Option(help="Its secret.")] = None,
-    api_memo: Annotated[str | None, typer.Option(help="Its memo.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A key set of your own; default: one is made.")
+    ] = None,
+    api_secret: Annotated[str | None, typer.Option(metavar="SECRET", help="Its secret.")] = None,
+    api_memo: Annotated[str | None, typer.Option(metavar="MEMO", help="Its memo.")] = None,
     speed: Speed = "1",
     state: State = None,
     book: Annotated[str, typer.Option(metavar="market|merged", help="What public books show.")] = "market",
     rate_limits: Annotated[str, typer.Option(metavar="bitmart|off|FILE")] = "bitmart",
     clock: Annotated[str, typer.Option(metavar="wall|recorded", help="A replay's outgoing times.")] = "wall",
-    faults: Annotated[Path | None, typer.Option(help="A fault plan, TOML.")] = None,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="A fault plan, TOML.")] = None,
     queue_model: QueueModelName = None,
     latency: Latency = None,
     entry_latency_ms: EntryLatency = None,
@@ -267,7 +290,9 @@ def serve(
     maker_fee_ppm: MakerFee = None,
     taker_fee_ppm: TakerFee = None,
     no_fees: NoFees = False,
-    push_delay_ms: Annotated[int, typer.Option(help="Private pushes let the REST answer go first.")] = 20,
+    push_delay_ms: Annotated[
+        int, typer.Option(metavar="MS", help="Private pushes let the REST answer go first.")
+    ] = 20,
     lenient_topics: Annotated[
         bool, typer.Option("--lenient-topics", help="Take private topics on /api and public ones on /user.")
     ] = False,
@@ -320,8 +345,8 @@ app.add_typer(hummingbot_app, name="hummingbot")
 
 @journal_app.command("export")
 def journal_export(
-    state_dir: Annotated[Path, typer.Argument(help="The state directory.")],
-    out_dir: Annotated[Path, typer.Argument(help="Where the CSV files go.")],
+    state_dir: Annotated[Path, typer.Argument(metavar="DIR", help="The state directory.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Where the CSV files go.")],
 ) -> None:
     """Write orders, fills, balances and feed gaps as CSV."""
     from paper_bitmart.exchange.journal_export import export_csv

@@ -21,6 +21,7 @@ Rules = Annotated[
     Path | None,
     typer.Option(
         "--symbols",
+        metavar="FILE",
         help="Rules: a symbols/details reply. Default: symbols_details.json beside the data; histories bring "
         "their own.",
     ),
@@ -28,10 +29,14 @@ Rules = Annotated[
 
 
 def backtest(
-    strategy: Annotated[str, typer.Argument(metavar="FILE.py:NAME")],
+    strategy: Annotated[
+        str, typer.Argument(metavar="FILE.py:NAME", help="Your strategy, or one of examples/.")
+    ],
     data: Annotated[
         list[Path] | None,
-        typer.Option(help="Catalogue, history, capture or .npz; repeatable. Default: the demo market."),
+        typer.Option(
+            metavar="PATH", help="Catalogue, history, capture or .npz; repeatable. Default: the demo market."
+        ),
     ] = None,
     symbols: Rules = None,
     pairs: Annotated[str | None, typer.Option(metavar="BTC-USDT,ETH-USDT", help="Default: all.")] = None,
@@ -39,8 +44,10 @@ def backtest(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Argument of the strategy; repeatable."),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Write a picture of the first symbol here.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML report here.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a picture of the first symbol here.")
+    ] = None,
     balance: Annotated[
         list[str] | None,
         typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable. Default: ample."),
@@ -51,9 +58,15 @@ def backtest(
     data_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Market data.")] = None,
     latency_load_us: LatencyLoad = None,
     seed: LatencySeed = 0,
-    queue_model: Annotated[str | None, typer.Option(help="See docs/matching.md.")] = None,
-    maker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million; default 2500.")] = None,
-    taker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million; default 2500.")] = None,
+    queue_model: Annotated[
+        str | None, typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="See docs/matching.md.")
+    ] = None,
+    maker_fee_ppm: Annotated[
+        int | None, typer.Option(metavar="PPM", help="Parts per million; default 2500.")
+    ] = None,
+    taker_fee_ppm: Annotated[
+        int | None, typer.Option(metavar="PPM", help="Parts per million; default 2500.")
+    ] = None,
     no_fees: Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")] = False,
 ) -> None:
     """Run a strategy on recorded markets and say what it earned; equal inputs give equal results.
@@ -112,10 +125,12 @@ def backtest(
 
 
 def convert(
-    sources: Annotated[list[Path], typer.Argument(help="Market data of any known form.")],
-    out: Annotated[Path, typer.Argument(help="FILE.npz, or the directory of a catalogue.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE", help="Market data of any known form.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="FILE.npz, or the directory of a catalogue.")],
     symbols: Rules = None,
-    symbol: Annotated[str | None, typer.Option(help="Only this one; for files that do not name it.")] = None,
+    symbol: Annotated[
+        str | None, typer.Option(metavar="BTC-USDT", help="Only this one; for files that do not name it.")
+    ] = None,
     packed: Annotated[bool, typer.Option("--packed", help="Compress the histories.")] = False,
     to: Annotated[str, typer.Option(metavar="events|hftbacktest", help="Form of FILE.npz.")] = "events",
 ) -> None:

@@ -10,15 +10,21 @@ from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
 Rules = Annotated[
     Path | None,
     typer.Option(
-        "--symbols", help="Rules: a symbols/details reply. Default: symbols_details.json beside CAPTURE."
+        "--symbols",
+        metavar="FILE",
+        help="Rules: a symbols/details reply. Default: symbols_details.json beside CAPTURE.",
     ),
 ]
 
 
 def score(
-    capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
-    orders: Annotated[Path, typer.Argument(help="Commands, as for replay.")],
-    truth: Annotated[Path, typer.Argument(help="What really became of them; see docs/score.md.")],
+    capture: Annotated[
+        Path, typer.Argument(metavar="CAPTURE", help="Raw capture, or a converted one (.npz).")
+    ],
+    orders: Annotated[Path, typer.Argument(metavar="ORDERS", help="Commands, as for replay.")],
+    truth: Annotated[
+        Path, typer.Argument(metavar="TRUTH", help="What really became of them; see docs/score.md.")
+    ],
     symbols: Rules = None,
     fills: Annotated[
         Path | None, typer.Option(metavar="OUT.jsonl", help="Score this OUT file in place of a replay.")
@@ -38,8 +44,10 @@ def score(
     jitter_ms: Annotated[str | None, typer.Option(metavar="MS", help="Mean of a random delay.")] = None,
     latency_load_us: LatencyLoad = None,
     seed: LatencySeed = 0,
-    out: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Write its charts as a picture here.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an HTML report here.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write its charts as a picture here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say how far simulated fills are from the truth: replay CAPTURE with ORDERS, compare with TRUTH.
@@ -84,7 +92,9 @@ def score(
 
 
 def calibrate(
-    capture: Annotated[Path, typer.Argument(help="Raw capture, or a converted one (.npz).")],
+    capture: Annotated[
+        Path, typer.Argument(metavar="CAPTURE", help="Raw capture, or a converted one (.npz).")
+    ],
     symbols: Rules = None,
     real: Annotated[
         list[Path] | None,

@@ -19,7 +19,9 @@ MEGABYTE = 1 << 20
 
 def record(
     source: Annotated[str, typer.Option(metavar="bitmart|binance|ccxt:NAME")],
-    out: Annotated[Path, typer.Option(help="Folder; an earlier recording in it is gone on with.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder; an earlier recording in it is gone on with.")
+    ],
     pairs: Annotated[str | None, typer.Option(metavar="BTC-USDT,ETH-USDT", help="The default.")] = None,
     rotate_minutes: Annotated[int, typer.Option(min=1, help="A new file after so long.")] = 60,
     rotate_mb: Annotated[int, typer.Option(min=1, help="A new file at this compressed size.")] = 256,

@@ -23,13 +23,20 @@ def replay_session(folder: Path, out: Path | None) -> int:
 
 def diff(
     session: Annotated[Path, typer.Argument(metavar="DIR", help="A recorded session.")],
-    queue_model: Annotated[str | None, typer.Option(help="Another one; see docs/matching.md.")] = None,
+    queue_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="Another one; see docs/matching.md."),
+    ] = None,
     entry_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Constant.")] = None,
     cancel_latency_ms: Annotated[
         str | None, typer.Option(metavar="MS", help="Constant; default: as the entry latency.")
     ] = None,
-    maker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million, for everybody.")] = None,
-    taker_fee_ppm: Annotated[int | None, typer.Option(help="Parts per million, for everybody.")] = None,
+    maker_fee_ppm: Annotated[
+        int | None, typer.Option(metavar="PPM", help="Parts per million, for everybody.")
+    ] = None,
+    taker_fee_ppm: Annotated[
+        int | None, typer.Option(metavar="PPM", help="Parts per million, for everybody.")
+    ] = None,
     no_fees: Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")] = False,
     rows: Annotated[int, typer.Option(min=0, help="Of the table, at most.")] = ROWS,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; all rows.")] = False,

@@ -57,10 +57,18 @@ def test_version(run):
 
 
 @pytest.mark.parametrize("command", ["connect", "replay", "backtest", "info", "convert", "serve", "journal"])
-def test_every_command_has_help(run, command):
-    code, out, _ = run(command, "--help")
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_every_command_has_help(run, command, option):
+    code, out, _ = run(command, option)
     assert code == 0
     assert "Usage:" in out
+
+
+def test_commands_are_listed_as_the_readme_does(run):
+    _, out, _ = run("--help")
+    listed = [line.split()[0] for line in out.partition("Commands:")[2].splitlines() if line.strip()]
+    assert listed[:3] == ["connect", "replay", "info"]
+    assert listed[-2:] == ["journal", "hummingbot"]
 
 
 def test_help_and_version_do_not_import_the_slow_packages():
