@@ -23,22 +23,38 @@ from tests.small_market import DEMO, DEMO_RULES
 ROOT = Path(__file__).parents[2]
 
 
+HASH_SEEDS = ("0", "4321")
+
+
 @pytest.fixture(scope="module")
-def here():
+def elsewhere():
+    """By hash seed, what an interpreted process prints; they run beside this one."""
+    processes = {
+        hash_seed: subprocess.Popen(
+            [sys.executable, "-m", "tests.backtest.run_digests"],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": hash_seed, "NUMBA_DISABLE_JIT": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for hash_seed in HASH_SEEDS
+    }
+    yield processes
+    for process in processes.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def here(elsewhere):
     return {name: [len(one.fills), run_digests.digest(one)] for name, one in run_digests.runs().items()}
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "4321"])
-def test_another_process_with_another_hash_seed_gets_the_same_even_interpreted(here, hash_seed):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.backtest.run_digests"],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONHASHSEED": hash_seed, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == here
+@pytest.mark.parametrize("hash_seed", HASH_SEEDS)
+def test_another_process_with_another_hash_seed_gets_the_same_even_interpreted(elsewhere, here, hash_seed):
+    printed, _ = elsewhere[hash_seed].communicate(timeout=300)
+    assert elsewhere[hash_seed].returncode == 0
+    assert json.loads(printed) == here
     assert all(fills > 40 for fills, _ in here.values())
 
 
