@@ -61,6 +61,7 @@ def score(
         load_us=latency_load_us, seed=seed,
     )  # fmt: skip
     model = config.parse_queue_model(queue_model)
+    config.check_not_folder("CAPTURE", capture)
     symbols = config.rules_of([capture], symbols)
     config.check_folder("--out", out)
     config.check_folder("--png", png)
@@ -126,6 +127,7 @@ def calibrate(
     if out is not None and out.suffix not in (".html", ".json"):
         raise config.ConfigError("--out", f"must end in .html or .json, not {out.name!r}")
     config.check_folder("--out", out)
+    config.check_not_folder("CAPTURE", capture)
     symbols = config.rules_of([capture], symbols)
     from paper_bitmart.matching.warmup import warm_up
 

@@ -211,6 +211,7 @@ def check_source(source: str, symbols: Path | None) -> Path | None:
     if is_live(source):
         return symbols
     path = Path(source)
+    check_not_folder("--source", path)
     if not path.is_file():
         raise ConfigError(
             "--source", f"there is no capture file {source!r}; else it is demo, bitmart, binance or ccxt:NAME"
@@ -235,10 +236,17 @@ def rules_of(data: Sequence[Path], symbols: Path | None) -> Path:
     raise ConfigError("--symbols", f"is needed: there is no {names} beside {', '.join(map(str, data))}")
 
 
-def check_is_capture(option: str, path: Path) -> None:
-    """Raises ConfigError for what was made of a capture: a folder of histories, a converted file."""
+def check_not_folder(option: str, path: Path) -> None:
+    """A recording is a folder, its captures are files. Raises ConfigError that names them."""
     if path.is_dir():
-        raise ConfigError(option, f"{path} is a folder; captures are files, such as market-*.jsonl.zst in it")
+        captures = ", ".join(found.name for found in sorted(path.glob("market-*.jsonl*"))[:3])
+        hint = f"name a capture in it: {captures}" if captures else "a capture is a file"
+        raise ConfigError(option, f"{path} is a folder; {hint}")
+
+
+def check_is_capture(option: str, path: Path) -> None:
+    """Raises ConfigError for a folder, and for the converted file of a capture."""
+    check_not_folder(option, path)
     if path.suffix == ".npz":
         raise ConfigError(option, f"{path} is a converted file, not the capture that it was made of")
 
@@ -303,6 +311,7 @@ def check_replay_files(
         raise ConfigError("--orders", NOT_GIVEN)
     if out is None:
         raise ConfigError("--out", NOT_GIVEN)
+    check_not_folder("CAPTURE", capture)
     symbols = rules_of([capture], symbols)
     for option, path in {"CAPTURE": capture, "--symbols": symbols, "--orders": orders}.items():
         if out.exists() and path.exists() and out.samefile(path):

@@ -317,7 +317,7 @@ def test_a_bad_option_of_replay_is_told_in_one_line(run, files, more, message):
         (("serve", "--rest-url", "http://a"), "--rest-url: goes with --source bitmart or binance"),
         (("serve", "--book", "none"), "--book: must be one of market, merged"),
         (("info", "nothing"), "nothing: No such file or directory"),
-        (("info", "."), "FILE: . is a folder; captures are files"),
+        (("info", "."), "FILE: . is a folder; a capture is a file"),
         (("info", "day.npz"), "FILE: day.npz is a converted file"),
         (("connect", "--balance", "DOGE=1"), "51000 Currency not found; this market has BTC, ETH, USDT"),
         (("calibrate", DEMO_ORDERS), "--symbols: is needed: there is no symbols_details.json"),

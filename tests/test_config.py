@@ -177,6 +177,16 @@ def test_currencies_and_pairs_are_read_in_any_spelling():
     assert config.parse_pairs("btc/usdt, ETH_USDT") == ["BTC_USDT", "ETH_USDT"]
 
 
+@pytest.mark.parametrize("check", [config.check_not_folder, config.check_is_capture])
+def test_a_recordings_folder_is_told_the_captures_in_it(tmp_path, check):
+    (tmp_path / "market-1.jsonl.zst").touch()
+    check("FILE", tmp_path / "market-1.jsonl.zst")
+    with pytest.raises(ConfigError, match=r"is a folder; name a capture in it: market-1\.jsonl\.zst"):
+        check("FILE", tmp_path)
+    with pytest.raises(ConfigError, match=r"--source: .* is a folder"):
+        config.check_source(str(tmp_path), None)
+
+
 def test_a_file_to_be_written_needs_its_folder(tmp_path):
     config.check_folder("--out", None)
     config.check_folder("--out", tmp_path / "report.html")

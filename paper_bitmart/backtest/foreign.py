@@ -21,10 +21,14 @@ UNITS_CACHED = 65_536
 
 
 class ForeignDataError(ValueError):
-    """A file of another project cannot be understood. Carries `path`, `line` (or row), `field`, `why`."""
+    """A file of another project cannot be understood.
+
+    Carries `path`, `line` (or row; 0: of none), `field`, `why`.
+    """
 
     def __init__(self, path: Path | str, line: int, field: str, why: str) -> None:
-        super().__init__(f"{path}:{line}: {field}: {why}" if field else f"{path}:{line}: {why}")
+        place = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{place}: {field}: {why}" if field else f"{place}: {why}")
         self.path, self.line, self.field, self.why = Path(path), line, field, why
 
 

@@ -66,7 +66,9 @@ def form_of(path: Path) -> Form:
     if path.is_dir():
         if (path / META).is_file():
             return Form.HISTORY
-        raise ForeignDataError(path, 0, "", "is a folder, but no history")
+        captures = ", ".join(found.name for found in sorted(path.glob("market-*.jsonl*"))[:3])
+        hint = f"; name the captures in it: {captures}" if captures else ""
+        raise ForeignDataError(path, 0, "", f"is a folder, but no history{hint}")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
