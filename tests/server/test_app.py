@@ -59,7 +59,7 @@ async def test_a_port_in_use_names_the_setting():
         settings = ServerSettings(port=0)
         async with Server(app_of(exchange, settings), settings) as server:
             taken = ServerSettings(port=server.port)
-            with pytest.raises(SettingsError, match=f"port: a free one .*{server.port}"):
+            with pytest.raises(SettingsError, match=f"port: must be free on .*{server.port}"):
                 await Server(app_of(exchange, taken), taken).start()
 
 
