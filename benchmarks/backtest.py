@@ -43,7 +43,7 @@ from paper_bitmart.matching.latency import LatencyProfile
 from paper_bitmart.matching.models import LOG
 
 LATENCY_NS = 10_000_000
-PART = {"compiled": 1.0, "plain Python": 0.25, "venue": 0.02, "connector": 0.02, "nautilus_trader": 0.02}
+PART = {"compiled": 1.0, "plain Python": 0.25, "venue": 0.02, "connector": 0.1, "nautilus_trader": 0.02}
 """How much of the market a side plays."""
 MONEY = Decimal(10**6)
 LOADS = {"empty": "book", "quoting": "quoting", "grid": "grid"}

@@ -5,7 +5,7 @@
   right stay. An order that is being cancelled counts as there until its end is heard of.
 """
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from numba import njit
 
@@ -116,7 +116,8 @@ class Program:
         while True:
             await exchange.sleep(STEP_NS / 1e9)
             top = exchange.get_price(self.pair, False) // step * step
-            bottom = -(-exchange.get_price(self.pair, True) // step) * step
+            # Not by `//`, which cuts Decimals toward zero.
+            bottom = (exchange.get_price(self.pair, True) / step).to_integral_value(ROUND_CEILING) * step
             bids, asks = set(), set()
             for order in exchange.limit_orders:
                 away = top - order.price if order.is_buy else order.price - bottom

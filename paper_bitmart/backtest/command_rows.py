@@ -35,9 +35,10 @@ class CommandRows:
     def bind(self, desk: FastDesk) -> None:
         """Use these arrays from now on."""
         self._s = memoryview(desk.scalars)  # type: ignore[arg-type]
-        self._tickets, self._outbox = RecordRows(desk.tickets), RecordRows(desk.outbox)
+        self._put_ticket, self._put_command = RecordRows(desk.tickets).put, RecordRows(desk.outbox).put
         self._next = memoryview(desk.tickets["next"])  # type: ignore[arg-type]
         self._rows = len(desk.tickets)
+        self._roomy = min(self._rows, IN_FLIGHT_MAX)
         # A constant delay need not be asked for at each command.
         self._entry_ns = self._entry.delay_ns if isinstance(self._entry, Constant) else None
         self._cancel_ns = self._cancel.delay_ns if isinstance(self._cancel, Constant) else None
@@ -63,7 +64,9 @@ class CommandRows:
             LineFull: far too many commands in flight. TypeError: price or size is no integer.
         """
         s = self._s
-        tail = self._room_for_command()
+        tail = s[OUT_TAIL]
+        if tail - s[OUT_HEAD] >= self._roomy:
+            self._make_room(tail)
         row = s[FREE_TICKET]
         is_new = row < 0
         if is_new:
@@ -75,13 +78,18 @@ class CommandRows:
         if kind == _MARKET:
             price_ticks = 0
         given, budget, spendable = market_buy
-        fields = given, budget, spendable, 0, -1, -1, side, kind, stp, SENT, 0, 0
         try:
-            self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
+            self._put_ticket(
+                row, number, 0, price_ticks, size_lots, 0,
+                given, budget, spendable, 0, -1, -1, side, kind, stp, SENT, 0, 0,
+            )  # fmt: skip
         except struct.error:
             price_ticks = _clamped(whole("price_ticks", price_ticks))
             size_lots = _clamped(whole("size_lots", size_lots))
-            self._tickets.put(row, number, 0, price_ticks, size_lots, 0, *fields)
+            self._put_ticket(
+                row, number, 0, price_ticks, size_lots, 0,
+                given, budget, spendable, 0, -1, -1, side, kind, stp, SENT, 0, 0,
+            )  # fmt: skip
         if is_new:
             s[TICKETS_USED] = row + 1
         else:
@@ -90,41 +98,39 @@ class CommandRows:
         delay_ns = self._entry_ns
         if delay_ns is None:
             delay_ns = self._entry.sample(s[NOW_NS])
-        self._to_outbox(tail, delay_ns, number, row, ORDER)
+        # First in, first out: a later command arrives at the same instant at the earliest.
+        arrival_ns, latest_ns = s[NOW_NS] + delay_ns, s[OUT_LATEST_NS]
+        if arrival_ns < latest_ns:
+            arrival_ns = latest_ns
+        else:
+            s[OUT_LATEST_NS] = arrival_ns
+        self._put_command(tail % self._rows, arrival_ns, number, row, ORDER)
+        s[OUT_TAIL] = tail + 1
         return row, number
 
     def put_cancel(self, row: int, number: int) -> None:
         """Send a cancel of the order that `put_order` gave these numbers. Raises LineFull."""
-        delay_ns = self._cancel_ns
-        tail = self._room_for_command()
+        s, delay_ns = self._s, self._cancel_ns
+        tail = s[OUT_TAIL]
+        if tail - s[OUT_HEAD] >= self._roomy:
+            self._make_room(tail)
         if delay_ns is None:
-            delay_ns = self._cancel.sample(self._s[NOW_NS])
-        self._to_outbox(tail, delay_ns, number, row, CANCEL)
+            delay_ns = self._cancel.sample(s[NOW_NS])
+        arrival_ns, latest_ns = s[NOW_NS] + delay_ns, s[OUT_LATEST_NS]
+        if arrival_ns < latest_ns:
+            arrival_ns = latest_ns
+        else:
+            s[OUT_LATEST_NS] = arrival_ns
+        self._put_command(tail % self._rows, arrival_ns, number, row, CANCEL)
+        s[OUT_TAIL] = tail + 1
 
-    @property
-    def latest_arrival_ns(self) -> int:
-        """When the command sent last arrives."""
-        latest_ns: int = self._s[OUT_LATEST_NS]
-        return latest_ns
-
-    def _room_for_command(self) -> int:
-        """The running number of the next command."""
-        s = self._s
-        tail: int = s[OUT_TAIL]
-        in_flight = tail - s[OUT_HEAD]
+    def _make_room(self, tail: int) -> None:
+        """For the command with the running number `tail`. Raises LineFull."""
+        in_flight = tail - self._s[OUT_HEAD]
         if in_flight >= IN_FLIGHT_MAX:
             raise LineFull(IN_FLIGHT_MAX, self.account)
         if in_flight == self._rows:
             self.grow()
-        return tail
-
-    def _to_outbox(self, tail: int, delay_ns: int, number: int, row: int, what: int) -> None:
-        """First in, first out: a later command arrives at the same instant at the earliest."""
-        s = self._s
-        arrival_ns = max(s[NOW_NS] + delay_ns, s[OUT_LATEST_NS])
-        s[OUT_LATEST_NS] = arrival_ns
-        self._outbox.put(tail % self._rows, arrival_ns, number, row, what)
-        s[OUT_TAIL] = tail + 1
 
 
 def _clamped(units: int) -> int:

@@ -53,7 +53,7 @@ class CompiledDesk(Desk, CommandRows):
         self._engine.grow()
 
     def __getstate__(self) -> dict[str, Any]:
-        views = ("_s", "_best", "_tickets", "_outbox", "_next")
+        views = ("_s", "_best", "_put_ticket", "_put_command", "_next")
         return {name: value for name, value in self.__dict__.items() if name not in views}
 
     # --- the market ---

@@ -174,6 +174,9 @@ def to_atoms(value: Decimal) -> int:
 
 def from_atoms(atoms: int) -> Decimal:
     """The exact amount, in canonical form (see `parse_decimal`)."""
+    if atoms >= 0:
+        digits = str(atoms).zfill(ATOM_DECIMALS + 1)
+        return Decimal(f"{digits[:-ATOM_DECIMALS]}.{digits[-ATOM_DECIMALS:].rstrip('0')}")
     text = place_point(atoms, ATOM_DECIMALS)
     return Decimal(text.rstrip("0").rstrip("."))
 

@@ -58,6 +58,7 @@ class CompiledBook(OrderBook):
         self._rules = exchange.tape.rules
         self.trading_pair = trading_pair_of(exchange.symbol)
         self._best = memoryview(exchange.run.best_keys)  # type: ignore[arg-type]
+        self._prices = exchange.prices
         self._followed: TapeView | None = None
         self._is_telling = False
 
@@ -65,7 +66,10 @@ class CompiledBook(OrderBook):
         if self._is_telling:
             return super().get_price(is_buy)
         key = self._best[is_buy]
-        return NAN if key == NO_KEY else self._exchange.price(-key if is_buy else key)
+        if key == NO_KEY:
+            return NAN
+        ticks = -key if is_buy else key
+        return self._prices.get(ticks) or self._exchange.price(ticks)
 
     def add_listener(self, event_tag: Enum, listener: Listener) -> None:
         # What was before is not told.

@@ -12,7 +12,8 @@ The compiled loop itself knows no response latency here: news are late on their 
 from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, InvalidOperation
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 from paper_bitmart.backtest import fast_arrays as at
 from paper_bitmart.backtest.command_rows import CommandRows
@@ -32,7 +33,7 @@ from paper_bitmart.connector.exchange.trade_fee import TradeFee
 from paper_bitmart.connector.exchange.vocabulary import OrderType, TradeType
 from paper_bitmart.connector.paper_exchange import ACCOUNT, default_balances
 from paper_bitmart.exchange.checks import amount_in_atoms, check_available
-from paper_bitmart.exchange.fees import FEE_STEP_ATOMS, FeeRates
+from paper_bitmart.exchange.fees import FeeRates
 from paper_bitmart.exchange.identifiers import ORDER_ID_FIRST, TRADE_ID_FIRST, client_order_id_fault
 from paper_bitmart.exchange.ledger import Balance, Ledger
 from paper_bitmart.exchange.orders import NewOrder
@@ -41,38 +42,34 @@ from paper_bitmart.matching.latency import Constant, LatencyProfile
 from paper_bitmart.matching.models import QueueModel
 from paper_bitmart.matching.reports import MakerTaker
 
-_EXACT = Context(prec=100)
+_whole = Context(prec=100).divide_int
+"""Whole units in an amount, cut toward zero, exactly."""
 _NO_KIND = -1
 """Kind of an order whose numbers no order can have: the venue's checks say which."""
 _NO_ROW = (0, -1)
+_NO_AMOUNT = Decimal(0)
 _MARKET = list(VenueType).index(VenueType.MARKET)
 _KINDS = {kind.value: list(VenueType).index(VenueType[kind.name]) for kind in OrderType}
 _SIDES = {TradeType.BUY.value: Side.BUY.code, TradeType.SELL.value: Side.SELL.code}
 
 
-class Command(NamedTuple):
-    """An order or a cancel on its way; `answer` is set to whether it succeeded, once that is told."""
+Command = tuple[int, InFlightOrder, bool, list[bool] | None]
+"""An order or a cancel on its way: when it arrives, of which order, whether it is a cancel, and a list that
+gets whether it succeeded, once that is told."""
+ARRIVAL_NS: Final = 0
+ORDER: Final = 1
+IS_CANCEL: Final = 2
+ANSWER: Final = 3
 
-    arrival_ns: int
-    order: InFlightOrder
-    is_cancel: bool
-    answer: list[bool] | None
 
-
-class Money(NamedTuple):
-    """What the account had at some moment: units and lots of the compiled desk, and their origin."""
-
-    opening: Mapping[str, Balance]
-    start: tuple[int, int]
-    quote_free: int
-    quote_held: int
-    base_free: int
-    base_held: int
+Money = tuple[Mapping[str, Balance], tuple[int, int], tuple[int, ...]]
+"""What the account had at some moment: its deposits, the units and lots that they are, and then quote free,
+quote held, base free and base held, in units and lots."""
 
 
 News = tuple[InFlightOrder, tuple[int, ...]]
 """What happened to an order: itself, and a row of NEWS_DTYPE, of which the places below are read."""
-AT_NS, ORDER_ID, FILL_ROW, ROW, WHAT, ENDS, FIRST_AMOUNT = 0, 1, 4, 5, 6, 7, 8
+AT_NS, ORDER_ID, LOTS, FILL_ROW, ROW, WHAT, ENDS, FIRST_AMOUNT = 0, 1, 3, 4, 5, 6, 7, 8
 
 
 class Delivery(NamedTuple):
@@ -123,6 +120,8 @@ class CompiledExchange(CommandRows):
         self.tape = tape
         self.symbol, self._rates = tape.rules.symbol, fees
         self.rules = {self.symbol: tape.rules}
+        self._lot, self._last_amount, self._last_lots = tape.rules.lot, _NO_AMOUNT, 0
+        self._sizes: dict[int, Decimal] = {}
         self.at_ns, self.end_ns = tape.first_ns, tape.last_ns
         given = default_balances(self.rules) if balances is None else balances
         self._opening = opened(tape.rules, ACCOUNT, given)
@@ -146,7 +145,8 @@ class CompiledExchange(CommandRows):
         self._refused = 0
         self.describe: Callable[[InFlightOrder], NewOrder]
         """How an order reads as a request; set by the connector."""
-        self._prices: dict[int, Decimal] = {}
+        self.prices: dict[int, Decimal] = {}
+        """By ticks, those that were asked for."""
         self._attach()
 
     def _attach(self) -> None:
@@ -185,29 +185,36 @@ class CompiledExchange(CommandRows):
     @property
     def money(self) -> Money:
         """At the venue now."""
-        s = self._s
-        return Money(
-            self._opening, self.run.start,
-            s[at.QUOTE_FREE], s[at.QUOTE_HELD], s[at.BASE_FREE], s[at.BASE_HELD],
-        )  # fmt: skip
+        amounts = (at.QUOTE_FREE, at.QUOTE_HELD, at.BASE_FREE, at.BASE_HELD)
+        return self._opening, self.run.start, tuple(self._s[place] for place in amounts)
 
     def atoms(self, money: Money, asset: str) -> tuple[int, int]:
         """Available and frozen atoms of an asset at that moment."""
-        rules, available = self.rules[self.symbol], money.opening.get(asset, Balance()).available_atoms
+        opening, start, (quote_free, quote_held, base_free, base_held) = money
+        rules, available = self.rules[self.symbol], opening.get(asset, Balance()).available_atoms
         if asset == rules.quote:
             unit = self.run.money.unit_atoms
-            return available + (money.quote_free - money.start[0]) * unit, money.quote_held * unit
+            return available + (quote_free - start[0]) * unit, quote_held * unit
         lot = rules.lot_atoms
-        return available + (money.base_free - money.start[1]) * lot, money.base_held * lot
+        return available + (base_free - start[1]) * lot, base_held * lot
 
     def price(self, ticks: int) -> Decimal:
         """As `SymbolRules.price`, which is slow; prices come again."""
-        price = self._prices.get(ticks)
+        price = self.prices.get(ticks)
         if price is None:
-            if len(self._prices) > 100_000:
-                self._prices.clear()
-            price = self._prices[ticks] = self.rules[self.symbol].price(ticks)
+            if len(self.prices) > 100_000:
+                self.prices.clear()
+            price = self.prices[ticks] = self.rules[self.symbol].price(ticks)
         return price
+
+    def size(self, lots: int) -> Decimal:
+        """As `SymbolRules.size`."""
+        size = self._sizes.get(lots)
+        if size is None:
+            if len(self._sizes) > 100_000:
+                self._sizes.clear()
+            size = self._sizes[lots] = self.rules[self.symbol].size(lots)
+        return size
 
     def trade_update(self, news: News) -> TradeUpdate:
         """The fill that `news` tell of."""
@@ -222,44 +229,47 @@ class CompiledExchange(CommandRows):
             order.trading_pair,
             at_ns / 1e9,
             self.price(ticks),
-            rules.size(lots),
+            self.size(lots),
             from_atoms(rules.notional_atoms(ticks, lots)),
-            TradeFee.of_fill(order.trade_type, rules.quote, from_atoms(fee_e8 * FEE_STEP_ATOMS)),
+            TradeFee.of_fill(order.trade_type, rules.quote, _from_e8(fee_e8)),
             role != MakerTaker.MAKER,
         )
 
     # --- commands ---
 
-    def send(self, order: InFlightOrder) -> None:
-        """Put an order on its way. Raises LineFull."""
-        rules, amounts = self.rules[self.symbol], (0, 0, 0)
-        side, kind = _SIDES[order.trade_type.value], _KINDS[order.order_type.value]
-        lots: int | None
-        ticks: int | None
-        lots, ticks = _units(order.amount, rules.lot), 0
+    def send(self, order: InFlightOrder, steps: Decimal) -> None:
+        """Put an order on its way; `steps`: its price in ticks, NaN for a market order. Raises LineFull."""
+        side, kind = _SIDES[order.trade_type._value_], _KINDS[order.order_type._value_]
+        ticks, amounts = 0, (0, 0, 0)
+        try:
+            if order.amount is not self._last_amount:
+                self._last_amount, self._last_lots = order.amount, int(_whole(order.amount, self._lot))
+            lots = self._last_lots
+            if kind != _MARKET:
+                ticks = int(steps)
+        except (InvalidOperation, ValueError, OverflowError):
+            self._last_amount, self._last_lots = _NO_AMOUNT, 0
+            kind, lots = _NO_KIND, 0
         if kind == _MARKET:
             sent = self._as_sent[order.client_order_id] = self.describe(order)
             if side == 0 and sent.notional is not None:
                 limits, unit_atoms = self.run.limits, self.run.money.unit_atoms
                 amounts = market_buy_amounts(sent.notional, limits, self._rates, unit_atoms)
                 lots = 0
-        else:
-            ticks = _units(order.price, rules.tick)
-        if lots is None or ticks is None:
-            kind, lots, ticks = _NO_KIND, 0, 0
-        order.place = self.put_order(side, kind, 0, ticks, lots, amounts)
-        self._by_row[order.place[0]] = order
-        self._commands.append(Command(self.latest_arrival_ns, order, False, None))
+        order.place = place = self.put_order(side, kind, 0, ticks, lots, amounts)
+        self._by_row[place[0]] = order
+        self._commands.append((self._s[at.OUT_LATEST_NS], order, False, None))
 
     def cancel(self, order: InFlightOrder, answer: list[bool] | None) -> None:
         """Put a cancel on its way. Raises LineFull."""
-        self.put_cancel(*(order.place or _NO_ROW))
-        self._commands.append(Command(self.latest_arrival_ns, order, True, answer))
+        row, number = order.place or _NO_ROW
+        self.put_cancel(row, number)
+        self._commands.append((self._s[at.OUT_LATEST_NS], order, True, answer))
 
     @property
     def next_arrival_ns(self) -> int:
         """When the next command arrives."""
-        return self._commands[0].arrival_ns if self._commands else at.FOREVER_NS
+        return self._commands[0][ARRIVAL_NS] if self._commands else at.FOREVER_NS
 
     def transfer(self, asset: str, amount: Decimal) -> None:
         """Deposit at once, or withdraw if `amount` is negative.
@@ -298,25 +308,32 @@ class CompiledExchange(CommandRows):
 
     def arrivals(self) -> list[int]:
         """When the commands have arrived that `deliveries` will tell of, rising."""
-        return [command.arrival_ns for command in self._commands if command.arrival_ns <= self.at_ns]
+        return [command[ARRIVAL_NS] for command in self._commands if command[ARRIVAL_NS] <= self.at_ns]
 
-    def deliveries(self, *, one_by_one: bool) -> list[Delivery]:
-        """What is to be told by now; not `one_by_one`: as one delivery where that makes no difference."""
+    def news(self) -> tuple[list[News], bool]:
+        """What has happened since the last time, and whether all of it may be told at once, by now.
+
+        Only where nobody hears of one thing after the other. What may not is for `deliveries`.
+        """
         news, now_ns, commands = self._read_news(), self.at_ns, self._commands
-        is_smooth = self._s[at.N_REFUSED] == self._refused and not self._responses
-        if not news and is_smooth:
-            # What arrives has news, unless it was refused.
-            return []
-        if is_smooth and not one_by_one and news[-1][1][AT_NS] + self._response_ns <= now_ns:
-            while commands and commands[0].arrival_ns <= now_ns:
-                answer = commands.popleft().answer
+        if self._s[at.N_REFUSED] != self._refused or self._responses:
+            return news, False
+        # What arrives has news, unless it was refused.
+        if news:
+            if news[-1][1][AT_NS] + self._response_ns > now_ns:
+                return news, False
+            while commands and commands[0][ARRIVAL_NS] <= now_ns:
+                answer = commands.popleft()[ANSWER]
                 if answer is not None:
                     answer.append(True)
-            return [Delivery(now_ns, news, self._money_after(news[-1]))]
+        return news, True
+
+    def deliveries(self, news: list[News] | None = None) -> list[Delivery]:
+        """What is to be told by now, of what has happened since the last time (`news`, if they were read)."""
         self._refused = self._s[at.N_REFUSED]
-        self._group(news)
+        self._group(self._read_news() if news is None else news)
         due = []
-        while self._responses and self._responses[0].due_ns <= now_ns:
+        while self._responses and self._responses[0].due_ns <= self.at_ns:
             due.append(self._responses.popleft())
         return due
 
@@ -331,30 +348,30 @@ class CompiledExchange(CommandRows):
 
     def _read_news(self) -> list[News]:
         s, by_row = self._s, self._by_row
-        read, head = s[at.IN_READ], s[at.IN_HEAD]
+        read, head, size = s[at.IN_READ], s[at.IN_HEAD], self._inbox_rows
         if read == head:
             return []
-        news, get, rows = [], self._inbox.get, self._inbox_rows
-        for number in range(read, head):
-            row = get(number % rows)
-            order = by_row.pop(row[ROW]) if row[ENDS] else by_row[row[ROW]]
-            news.append((order, row))
         s[at.IN_READ] = head
-        return news
+        start, stop = read % size, head % size
+        if start < stop:
+            rows = self._inbox.between(start, stop)
+        else:
+            rows = chain(self._inbox.between(start, size), self._inbox.between(0, stop))
+        return [(by_row.pop(row[ROW]) if row[ENDS] else by_row[row[ROW]], row) for row in rows]
 
-    def _money_after(self, news: News) -> Money:
-        return Money(self._opening, self.run.start, *news[1][FIRST_AMOUNT:])
+    def money_after(self, news: News) -> Money:
+        return self._opening, self.run.start, news[1][FIRST_AMOUNT:]
 
     def _group(self, news: list[News]) -> None:
         """Put into deliveries what happened since the last time, in its order."""
         place, count, commands = 0, len(news), self._commands
-        while commands and commands[0].arrival_ns <= self.at_ns:
+        while commands and commands[0][ARRIVAL_NS] <= self.at_ns:
             command = commands.popleft()
-            place = self._group_market(news, place, command.arrival_ns)
+            place = self._group_market(news, place, command[ARRIVAL_NS])
             head = news[place] if place < count else None
-            if head is None or head[0] is not command.order or not self._is_answer(head):
+            if head is None or head[0] is not command[ORDER] or not self._is_answer(head):
                 # A cancel that lost its race: nothing came of it.
-                self._later(command.arrival_ns, [], command, is_lost=True)
+                self._later(command[ARRIVAL_NS], [], command, is_lost=True)
                 continue
             at_ns, end = head[1][AT_NS], place + 1
             while end < count and news[end][1][AT_NS] == at_ns and not self._is_answer(news[end]):
@@ -382,7 +399,7 @@ class CompiledExchange(CommandRows):
         *,
         is_lost: bool = False,
     ) -> None:
-        money = self._money_after(news[-1]) if news else None
+        money = self.money_after(news[-1]) if news else None
         self._responses.append(Delivery(at_ns + self._response_ns, news, money, command, error, is_lost))
 
     def _is_answer(self, news: News) -> bool:
@@ -399,9 +416,7 @@ class CompiledExchange(CommandRows):
         self._refusals.append(refusal_of(sent, self.run, ACCOUNT, self.balances(), self._rates))
 
 
-def _units(amount: Decimal | None, unit: Decimal) -> int | None:
-    """Whole units in an amount, cut toward zero; None for no number."""
-    try:
-        return None if amount is None else int(_EXACT.divide_int(amount, unit))
-    except (InvalidOperation, ValueError, OverflowError):
-        return None
+def _from_e8(amount: int) -> Decimal:
+    """As `from_atoms`, of 10^-8."""
+    digits = str(amount).zfill(9)
+    return Decimal(f"{digits[:-8]}.{digits[-8:].rstrip('0')}")

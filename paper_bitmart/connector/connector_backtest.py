@@ -171,7 +171,7 @@ class ConnectorBacktest:
         connector = CompiledPaperTrade(exchange)
         started_s = time.perf_counter()
         async with connector:
-            if connector.is_over:
+            if connector.now_ns >= connector.end_ns:
                 connector.time.finished.set()
             await self._until_finished(connector, connector.time.finished, connector.let_go)
         exchange.run.check_money()

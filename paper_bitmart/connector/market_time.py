@@ -110,6 +110,9 @@ class Sleepers:
         self._heap: list[tuple[int, int, asyncio.Future[None]]] = []
         self._number = 0
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     @property
     def next_ns(self) -> int:
         """When the next one wants to be woken."""

@@ -15,7 +15,7 @@ from paper_bitmart.bitmart.enums import Side
 from paper_bitmart.bitmart.errors import BitmartError
 from paper_bitmart.bitmart.topics import symbol_of, trading_pair_of
 from paper_bitmart.connector.exchange.in_flight_order import InFlightOrder, LimitOrder
-from paper_bitmart.connector.exchange.market_methods import MarketMethods, NotConnected
+from paper_bitmart.connector.exchange.market_methods import MarketMethods, NotConnected, cut
 from paper_bitmart.connector.exchange.order_book import OrderBook
 from paper_bitmart.connector.exchange.order_tracker import OrderTracker
 from paper_bitmart.connector.exchange.trade_fee import AddedToCostTradeFee
@@ -35,6 +35,7 @@ NAME = "bitmart_paper_trade"
 ORDER_NOT_FOUND = 50005
 """Order id does not exist (protocol reference 8.2)."""
 
+_LIMIT, _LIMIT_MAKER = OrderType.LIMIT, OrderType.LIMIT_MAKER
 _VENUE_TYPES = {
     OrderType.LIMIT: VenueType.LIMIT,
     OrderType.LIMIT_MAKER: VenueType.LIMIT_MAKER,
@@ -67,6 +68,8 @@ class BitmartPaperTrade(MarketMethods):
         self._restored: list[InFlightOrder] = []
         self._is_running = False
         self._last_nonce = 0
+        self._last_amount = self._last_cut = ZERO
+        self._last_rule: TradingRule | None = None
         self._id_letters: dict[str, str] = {}
         for symbol, rules in paper.rules.items():
             pair = trading_pair_of(symbol)
@@ -327,29 +330,39 @@ class BitmartPaperTrade(MarketMethods):
     def _send(
         self, side: TradeType, trading_pair: str, amount: Decimal, order_type: OrderType, price: Decimal
     ) -> str:
-        self._rule(trading_pair)
-        for field, value in (("amount", amount), ("price", price)):
-            if not isinstance(value, Decimal):
-                raise TypeError(f"{field}: must be a Decimal, not {type(value).__name__} {value!r}")
-        if not hasattr(order_type, "is_limit_type"):
-            raise TypeError(f"order_type: must be an OrderType, not {order_type!r}")
+        rule = self._rule(trading_pair)
+        if not (isinstance(amount, Decimal) and isinstance(price, Decimal)):
+            field, value = ("price", price) if isinstance(amount, Decimal) else ("amount", amount)
+            raise TypeError(f"{field}: must be a Decimal, not {type(value).__name__} {value!r}")
+        is_limit = order_type is _LIMIT_MAKER or order_type is _LIMIT
+        if not is_limit:
+            # Hummingbot's own enum will do, too.
+            if not hasattr(order_type, "is_limit_type"):
+                raise TypeError(f"order_type: must be an OrderType, not {order_type!r}")
+            is_limit = order_type.is_limit_type()
         if not self._is_running:
             raise NotConnected
+        if amount is not self._last_amount or rule is not self._last_rule:
+            # Mostly it is the very amount of the last order.
+            self._last_amount, self._last_rule = amount, rule
+            self._last_cut = cut(amount, rule.min_base_amount_increment)
+        steps = price // rule.min_price_increment if is_limit else NAN
+        now_ns = self._paper.now_ns()
         order = InFlightOrder(
-            self._new_client_order_id(side, trading_pair),
+            self._new_client_order_id(side, trading_pair, now_ns),
             trading_pair,
             order_type,
             side,
-            self.quantize_order_amount(trading_pair, amount),
-            self.current_timestamp,
-            self.quantize_order_price(trading_pair, price) if order_type.is_limit_type() else price,
+            self._last_cut,
+            now_ns / 1e9,
+            steps * rule.min_price_increment if is_limit else price,
         )
-        self._tracker.start_tracking_order(order)
-        self._ask_for_order(order)
+        self._tracker.active_orders[order.client_order_id] = order
+        self._ask_for_order(order, steps)
         return order.client_order_id
 
-    def _ask_for_order(self, order: InFlightOrder) -> None:
-        """Have it sent once the program lets others run."""
+    def _ask_for_order(self, order: InFlightOrder, steps: Decimal) -> None:
+        """Have it sent once the program lets others run; `steps`: its price in steps, NaN at the market."""
         self._later(self._create_order(order))
 
     def _ask_for_cancel(self, order: InFlightOrder) -> None:
@@ -413,9 +426,9 @@ class BitmartPaperTrade(MarketMethods):
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _new_client_order_id(self, side: TradeType, trading_pair: str) -> str:
+    def _new_client_order_id(self, side: TradeType, trading_pair: str, now_ns: int) -> str:
         """Hummingbot's form: side, letters of both currencies, and a number that rises with time."""
-        self._last_nonce = max(self._last_nonce + 1, self._paper.now_ns() // 1_000)
+        self._last_nonce = max(self._last_nonce + 1, now_ns // 1_000)
         letter = "B" if side is TradeType.BUY else "S"
         return f"{letter}{self._id_letters[trading_pair]}{self._last_nonce:x}"
 

@@ -1,6 +1,7 @@
 """An order as the connector follows it, in Hummingbot's form and its JSON."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ from paper_bitmart.connector.exchange.trade_fee import TradeFee
 from paper_bitmart.connector.exchange.vocabulary import OrderState, OrderType, PositionAction, TradeType
 
 ZERO, NAN = Decimal(0), Decimal("NaN")
+_NO_POSITION = PositionAction.NIL
 _FILLED, _CANCELED, _FAILED = OrderState.FILLED, OrderState.CANCELED, OrderState.FAILED
 EXCHANGE_ORDER_ID_S_MAX = 10
 """How long `get_exchange_order_id` waits, real seconds."""
@@ -84,15 +86,15 @@ class InFlightOrder:
 
     Attributes:
         price: None, or NaN as given, for a market order.
-        order_fills: by trade id.
         place: where the exchange inside keeps it, if that needs to be told; else None.
         last_update_timestamp: of the newest change, by the exchange's clock.
     """
 
     __slots__ = (
-        "_milestones", "amount", "client_order_id", "creation_timestamp", "current_state",
-        "exchange_order_id", "executed_amount_base", "executed_amount_quote", "last_update_timestamp",
-        "leverage", "order_fills", "order_type", "place", "position", "price", "trade_type", "trading_pair",
+        "_fills", "_fills_to_come", "_limit_order", "_milestones", "_quote", "amount", "client_order_id",
+        "creation_timestamp", "current_state", "exchange_order_id", "executed_amount_base",
+        "last_update_timestamp", "leverage", "order_type", "place", "position", "price", "trade_type",
+        "trading_pair",
     )  # fmt: skip
 
     def __init__(
@@ -113,11 +115,13 @@ class InFlightOrder:
         self.creation_timestamp = self.last_update_timestamp = creation_timestamp
         self.exchange_order_id = exchange_order_id
         self.current_state = initial_state
-        self.leverage, self.position = 1, PositionAction.NIL
-        self.executed_amount_base = self.executed_amount_quote = ZERO
-        self.order_fills: dict[str, TradeUpdate] = {}
+        self.leverage, self.position = 1, _NO_POSITION
+        self.executed_amount_base = self._quote = ZERO
+        self._fills: dict[str, TradeUpdate] = {}
+        self._fills_to_come: list[Callable[[], TradeUpdate]] | None = None
         self.place: tuple[int, int] | None = None
         self._milestones: _Milestones | None = None
+        self._limit_order: LimitOrder | None = None
 
     # --- what it is ---
 
@@ -167,29 +171,59 @@ class InFlightOrder:
         fees = (fee for fill in self.order_fills.values() for fee in fill.fee.flat_fees)
         return sum((fee.amount for fee in fees if fee.token == token), ZERO)
 
+    @property
+    def order_fills(self) -> dict[str, TradeUpdate]:
+        """By trade id."""
+        self._make_fills()
+        return self._fills
+
+    @property
+    def executed_amount_quote(self) -> Decimal:
+        """What the fills were worth."""
+        self._make_fills()
+        return self._quote
+
+    def _make_fills(self) -> None:
+        if self._fills_to_come is not None:
+            made, self._fills_to_come = self._fills_to_come, None
+            for make in made:
+                trade = make()
+                self._fills[trade.trade_id] = trade
+                self._quote += trade.fill_quote_amount
+
     # --- what happens to it ---
 
     def update_state(self, state: OrderState, timestamp: float, exchange_order_id: str | None = None) -> None:
         """The exchange says that it is in `state` now."""
         self.exchange_order_id = self.exchange_order_id or exchange_order_id
         self.current_state, self.last_update_timestamp = state, timestamp
-        self._set_events()
+        if self._milestones is not None:
+            self._set_events(self._milestones)
 
     def update_with_trade_update(self, trade: TradeUpdate) -> bool:
         """Count a fill once; returns whether it was new."""
         if trade.trade_id in self.order_fills:
             return False
-        self.order_fills[trade.trade_id] = trade
-        self.executed_amount_base += trade.fill_base_amount
-        self.executed_amount_quote += trade.fill_quote_amount
-        self.last_update_timestamp = trade.fill_timestamp
-        self._set_events()
+        self._fills[trade.trade_id] = trade
+        self._quote += trade.fill_quote_amount
+        self._executed(trade.fill_base_amount, trade.fill_timestamp)
         return True
 
-    def _set_events(self) -> None:
-        milestones = self._milestones
-        if milestones is None:
-            return
+    def count_fill(self, amount: Decimal, timestamp: float, make: Callable[[], TradeUpdate]) -> None:
+        """Count a fill that is new; `make` will say the rest of it when somebody asks."""
+        if self._fills_to_come is None:
+            self._fills_to_come = []
+        self._fills_to_come.append(make)
+        self._executed(amount, timestamp)
+
+    def _executed(self, amount: Decimal, timestamp: float) -> None:
+        self._limit_order = None
+        self.executed_amount_base += amount
+        self.last_update_timestamp = timestamp
+        if self._milestones is not None:
+            self._set_events(self._milestones)
+
+    def _set_events(self, milestones: "_Milestones") -> None:
         if self.exchange_order_id is not None:
             milestones.has_exchange_order_id.set()
         if self.is_filled:
@@ -218,7 +252,7 @@ class InFlightOrder:
         """Made when first asked for: hardly anybody waits, and three events cost as much as the order."""
         if self._milestones is None:
             self._milestones = _Milestones(asyncio.Event(), asyncio.Event(), asyncio.Event())
-            self._set_events()
+            self._set_events(self._milestones)
         return self._milestones
 
     async def get_exchange_order_id(self) -> str:
@@ -237,8 +271,11 @@ class InFlightOrder:
     # --- other forms ---
 
     def to_limit_order(self) -> LimitOrder:
+        """As `limit_orders` lists it; made once between two fills."""
+        if self._limit_order is not None:
+            return self._limit_order
         base, _, quote = self.trading_pair.partition("-")
-        return LimitOrder(
+        fields = (
             self.client_order_id,
             self.trading_pair,
             self.trade_type is TradeType.BUY,
@@ -249,6 +286,9 @@ class InFlightOrder:
             self.executed_amount_base,
             int(self.creation_timestamp * 1e6),
         )
+        # As `LimitOrder(*fields)`, which is slower.
+        made = self._limit_order = tuple.__new__(LimitOrder, fields)
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """As Hummingbot's `InFlightOrder.from_json` reads it; numbers as text."""
@@ -290,9 +330,9 @@ class InFlightOrder:
             initial_state=OrderState(int(data["last_state"])),
         )
         order.executed_amount_base = Decimal(data["executed_amount_base"])
-        order.executed_amount_quote = Decimal(data["executed_amount_quote"])
+        order._quote = Decimal(data["executed_amount_quote"])
         fills = data.get("order_fills", {})
-        order.order_fills = {trade_id: TradeUpdate.from_json(fill) for trade_id, fill in fills.items()}
+        order._fills = {trade_id: TradeUpdate.from_json(fill) for trade_id, fill in fills.items()}
         order.last_update_timestamp = data.get("last_update_timestamp", order.creation_timestamp)
         return order
 

@@ -27,6 +27,11 @@ class UnknownTradingPair(ValueError):
         self.trading_pair, self.known = trading_pair, list(known)
 
 
+def cut(value: Decimal, quantum: Decimal) -> Decimal:
+    """`value` in whole quanta, toward zero; NaN stays NaN."""
+    return value // quantum * quantum
+
+
 class MarketMethods(Publisher):
     """Needs `_order_books` and `_trading_rules`, by trading pair. All methods raise UnknownTradingPair.
 
@@ -155,13 +160,11 @@ class MarketMethods(Publisher):
 
     def quantize_order_price(self, trading_pair: str, price: Decimal) -> Decimal:
         """`price` cut to its step, toward zero; NaN stays NaN."""
-        quantum = self.get_order_price_quantum(trading_pair, price)
-        return price if price.is_nan() else price // quantum * quantum
+        return cut(price, self._rule(trading_pair).min_price_increment)
 
     def quantize_order_amount(self, trading_pair: str, amount: Decimal) -> Decimal:
         """`amount` cut to its step, toward zero."""
-        quantum = self.get_order_size_quantum(trading_pair, amount)
-        return amount // quantum * quantum
+        return cut(amount, self._rule(trading_pair).min_base_amount_increment)
 
     # --- names ---
 

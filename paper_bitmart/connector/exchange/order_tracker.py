@@ -8,6 +8,7 @@ The venue decides; here its events are only put into other words.
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from paper_bitmart.bitmart.decimals import from_atoms
@@ -45,6 +46,8 @@ _STATES = {
     VenueState.FAILED: OrderState.FAILED,
 }
 
+_PENDING_CREATE, _CANCELED, _FILLED = OrderState.PENDING_CREATE, OrderState.CANCELED, OrderState.FILLED
+
 
 class OrderTracker:
     """The orders of one connector.
@@ -62,6 +65,7 @@ class OrderTracker:
         now_s: Callable[[], float],
     ) -> None:
         self._rules, self._now_s = rules, now_s
+        self._listeners = publisher._listeners
         self._hears, self._trigger = publisher.hears, publisher.trigger_event
         self.active_orders: dict[str, InFlightOrder] = {}
         self.lost_orders: dict[str, InFlightOrder] = {}
@@ -144,16 +148,31 @@ class OrderTracker:
             ),
         )
 
+    def filled_by(
+        self, order: InFlightOrder, amount: Decimal, at_ns: int, make: Callable[[], TradeUpdate]
+    ) -> None:
+        """As `filled`, of a fill that is new; `make` is called when somebody wants to know more than this."""
+        if self._listeners:
+            self.filled(order, make())
+        else:
+            order.count_fill(amount, at_ns / 1e9, make)
+
     def reached(self, order: InFlightOrder, state: OrderState, at_ns: int, order_id: int) -> None:
         """The order is in `state` since `at_ns`, by the venue's clock."""
-        before = order.current_state
-        if state is before and order.exchange_order_id is not None:
+        before, exchange_order_id = order.current_state, order.exchange_order_id
+        if exchange_order_id is None:
+            exchange_order_id = str(order_id)
+        elif state is before:
             return
-        order.update_state(state, at_ns / 1e9, order.exchange_order_id or str(order_id))
-        if before is OrderState.PENDING_CREATE and state is not OrderState.CANCELED:
-            self._created(order)
-        if not order.is_open:
-            self._ended(order)
+        order.update_state(state, at_ns / 1e9, exchange_order_id)
+        is_over = state is _CANCELED or state is _FILLED
+        if is_over:
+            self.stop_tracking_order(order.client_order_id)
+        if self._listeners:
+            if before is _PENDING_CREATE and state is not _CANCELED:
+                self._created(order)
+            if is_over:
+                self._ended(order)
 
     def fail(self, order: InFlightOrder, error_type: str, error_message: str) -> None:
         """The order never came to be, or is gone for good."""
@@ -205,7 +224,6 @@ class OrderTracker:
         )
 
     def _ended(self, order: InFlightOrder) -> None:
-        self.stop_tracking_order(order.client_order_id)
         if order.is_cancelled:
             if self._hears(MarketEvent.OrderCancelled):
                 self._trigger(

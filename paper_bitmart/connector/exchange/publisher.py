@@ -18,12 +18,13 @@ class Publisher:
     """
 
     def __init__(self) -> None:
+        # By the value of their tag; empty when nobody listens. Hot paths look at it, so it stays the same dict.
         self._listeners: dict[int, dict[Listener, Callable[[], None]]] = {}
         self._occasions: dict[int, Listeners] = {}
 
     @property
     def has_listeners(self) -> bool:
-        return any(self._listeners.values())
+        return bool(self._listeners)
 
     def add_listener(self, event_tag: Enum, listener: Listener) -> None:
         """Call `listener(event)` for every event of that tag; adding it again changes nothing.
@@ -42,9 +43,12 @@ class Publisher:
 
     def remove_listener(self, event_tag: Enum, listener: Listener) -> None:
         """End that; one that was not added is ignored."""
-        remove = self._listeners.get(event_tag.value, {}).pop(listener, None)
+        known = self._listeners.get(event_tag.value, {})
+        remove = known.pop(listener, None)
         if remove is not None:
             remove()
+            if not known:
+                del self._listeners[event_tag.value]
 
     def get_listeners(self, event_tag: Enum) -> list[Listener]:
         """Who listens to a tag, in the order in which they came."""
@@ -52,7 +56,7 @@ class Publisher:
 
     def hears(self, event_tag: Enum) -> bool:
         """Does anybody listen to the tag? If not, its event need not be made."""
-        return bool(self._listeners.get(event_tag._value_))
+        return event_tag._value_ in self._listeners
 
     def trigger_event(self, event_tag: Enum, message: Any) -> None:
         """Tell `message` to the listeners of the tag."""
