@@ -4,7 +4,7 @@ The first table samples a whole run by processor time, and counts each sample fo
 spent in C, such as in Decimal, belongs to the function that called it. The second times steps by themselves,
 those that a wake-up has and those that it is spared: through a session each order is a task of its own.
 
-    python -m benchmarks.wakeup [--load quoting] [--events 4000000]
+    python -m benchmarks.wakeup [--load quoting] [--events 4000000] [--quick]
 """
 
 import argparse
@@ -133,11 +133,12 @@ def main() -> None:
     )
     parser.add_argument("--load", choices=("quoting", "grid"), action="append")
     parser.add_argument("--events", type=int, default=4_000_000, help="repeat the market up to this length")
+    parser.add_argument("--quick", action="store_true", help="a short market: does it run?")
     options = parser.parse_args()
     logging.disable(logging.ERROR)
     print_machine()
     for load in options.load or ("quoting", "grid"):
-        sampled(load, options.events)
+        sampled(load, 400_000 if options.quick else options.events)
     single_steps()
 
 

@@ -17,6 +17,7 @@ TABLES = {
     "sweep": ("A sweep over two processes",),
     "backtest_memory": ("Memory by the length of the data",),
     "backtest --no-rival": ("empty each", "quoting each", "grid each"),
+    "wakeup": ("A wake-up of quoting", "A wake-up of grid", "Single steps"),
     "replay": ("Raw capture",),
     "startup": ("Seconds to the first output",),
     "memory": ("Memory of one more", "A long replay"),
