@@ -7,12 +7,14 @@ from decimal import Decimal
 import msgspec
 import pytest
 from live_support import HASTE, MS, Follower
-from venue.binance_venue import BinanceVenue
+from venue.binance_venue import BinanceVenue, price_text
+from venue.true_market import FULL_LEVELS
 
 from paper_bitmart.bitmart.public_messages import encode
 from paper_bitmart.feed.capture import RawMessage
 from paper_bitmart.feed.convert import CaptureConverter
 from paper_bitmart.feed.events import FeedState, Kind
+from paper_bitmart.feed.live import binance_book
 from paper_bitmart.feed.live.binance_rules import parse_exchange_info
 from paper_bitmart.feed.live.binance_session import BinanceSession, BinanceTiming
 from paper_bitmart.feed.live.binance_source import binance_source
@@ -184,6 +186,49 @@ class TestSession:
         feed.session.fetched("/api/v3/depth?limit=1000&symbol=BTCUSDT", feed.body(), feed.now_ns)
         assert feed.session.counters["BTC_USDT"].audit_differences == 1
         feed.holds()
+
+    @pytest.mark.parametrize(("side", "beyond"), [("b", -1), ("a", 1)])
+    def test_a_book_that_reaches_beyond_its_snapshot_asks_for_another(self, feed, monkeypatch, side, beyond):
+        """Deeper levels that never changed are unknown there."""
+        monkeypatch.setattr(binance_book, "SNAPSHOT_LEVELS", FULL_LEVELS)
+        feed.start()
+        book = feed.session._symbols["BTC_USDT"].book
+        edge = book.covered_bid if side == "b" else book.covered_ask
+        for ticks, fetches in ((edge, 0), (edge + beyond, 1)):
+            message = feed.market.move(feed.now_ns)
+            message["data"] |= {"b": [], "a": [], side: [[price_text(ticks), "1.00000000"]]}
+            feed.receive(message)
+            feed.pass_time(3)
+            assert len(feed.fetches) == fetches
+
+    def test_a_stream_that_does_not_come_up_to_an_audits_snapshot_has_lost_something(self, feed):
+        feed.start()
+        feed.market.move(feed.now_ns)
+        feed.session.fetched("/api/v3/depth?limit=1000&symbol=BTCUSDT", feed.body(), feed.now_ns)
+        feed.pass_time(19)
+        assert feed.mirror.state is FeedState.LIVE
+        feed.pass_time(1)
+        assert feed.mirror.state is FeedState.SYNCING
+        assert feed.mirror.last_problem == "the differences up to a snapshot did not come"
+        feed.pass_time(3)
+        feed.snapshot(feed.market.snapshot())
+        feed.holds()
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ('{"error":{"code":2,"msg":"Invalid request"},"id":1}', '{"code":2,"msg":"Invalid request"}'),
+            ('{"code":3,"msg":"Too many parameters"}', "Too many parameters"),
+        ],
+    )
+    def test_a_refusal_is_told_and_the_rules_are_doubted(self, feed, answer, told):
+        feed.session.receive(answer, feed.now_ns)
+        assert feed.session.take_problems() == [f"Binance answered {told}"]
+        assert feed.session.rules_doubted
+
+    def test_an_answer_that_all_is_well_is_not(self, feed):
+        feed.session.receive('{"result":null,"id":1}', feed.now_ns)
+        assert (feed.session.take_problems(), feed.session.rules_doubted) == ([], False)
 
     def test_a_trade_that_comes_twice_is_one_print(self, feed):
         feed.start()

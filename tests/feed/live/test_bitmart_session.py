@@ -1,6 +1,7 @@
 """The session's own decisions, message by message: what it asks for, when, and what it does not believe."""
 
 import random
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -20,8 +21,8 @@ DEPTH, FULL, PRINTS = f"spot/depth/increase100:{SYMBOL}", f"spot/depth50:{SYMBOL
 class Client:
     """A session by hand; `sent` are the messages it wants sent, as (op, args) or text."""
 
-    def __init__(self, **options):
-        self.session = BitmartSession({SYMBOL: RULES}, rng=random.Random(2), **options)
+    def __init__(self, *, rules=None, **options):
+        self.session = BitmartSession(rules or {SYMBOL: RULES}, rng=random.Random(2), **options)
         self.now_ns = START
         self.frames = []
         self.session.opened(self.now_ns)
@@ -89,6 +90,26 @@ def test_a_gap_is_answered_by_a_request_and_its_snapshot_joins_what_was_held(liv
     assert dict(live.session.mirrors[SYMBOL].bids) == {100: 6, 99: 4}
 
 
+@pytest.mark.parametrize("is_compact", [True, False], ids=["as venues write", "with blanks"])
+@pytest.mark.parametrize(
+    ("change", "state"), [((99, 0), FeedState.LIVE), ((102, 5), FeedState.SYNCING)], ids=["thin", "crossed"]
+)
+def test_a_book_that_an_update_leaves_thin_or_crossed_is_asked_for_at_once(live, change, state, is_compact):
+    # The compiled road takes only what has no blanks.
+    message = update(11, [change])
+    live.see(msgspec.json.format(message, indent=-1) if is_compact else message)
+    assert live.state is state
+    assert live.sent() == [("request", DEPTH)]
+
+
+def test_a_snapshot_that_the_held_updates_do_not_continue_is_asked_for_again_at_once(live):
+    live.see(update(12), update(14))
+    assert live.sent() == [("request", DEPTH)]
+    live.see(snapshot(11, BIDS, ASKS))
+    assert live.state is FeedState.SYNCING
+    assert live.sent() == [("request", DEPTH)]
+
+
 def test_an_unanswered_request_climbs_to_a_new_subscription_and_a_new_connection(live):
     live.see(update(12))
     live.sent()
@@ -104,24 +125,55 @@ def test_an_unanswered_request_climbs_to_a_new_subscription_and_a_new_connection
     assert (live.counters.requests, live.counters.resubscribes, live.counters.reconnects) == (1, 1, 1)
 
 
+def in_vain(client):
+    """A connection that answers pings and gives nothing, until the session ends it; then the next one."""
+    while not client.session.close_reason:
+        client.see("pong")
+        client.wait(5)
+    client.sent()
+    client.session.closed(client.now_ns, client.session.close_reason)
+    client.session.opened(client.now_ns)
+
+
 def test_the_second_connection_in_vain_is_followed_by_depth50(client):
-    for _ in range(2):
-        for _ in range(4):
-            client.see("pong")
-            client.wait(5)
-        assert client.session.close_reason
-        client.session.closed(client.now_ns, client.session.close_reason)
-        client.session.opened(client.now_ns)
-    assert ("subscribe", FULL, PRINTS) in client.sent()
+    for connection in (1, 2):
+        assert client.sent()[0] == ("subscribe", DEPTH, PRINTS)
+        in_vain(client)
+        assert client.counters.reconnects == connection
+    assert client.sent()[0] == ("subscribe", FULL, PRINTS)
     client.see(depth50(BIDS, ASKS))
     assert client.state is FeedState.LIVE
     assert dict(client.session.mirrors[SYMBOL].asks) == dict(ASKS)
     client.session.closed(client.now_ns, "lost")
     client.session.opened(client.now_ns)
-    assert ("subscribe", DEPTH, PRINTS) in client.sent()
+    assert client.sent()[0] == ("subscribe", DEPTH, PRINTS)
     client.see(snapshot(10, BIDS, ASKS), update(11, [(100, 9)]))
     assert client.state is FeedState.LIVE
     assert client.session.mirrors[SYMBOL].version == 11
+
+
+def test_depth50_in_vain_is_followed_by_increase100_again(client):
+    for channel in (DEPTH, DEPTH, FULL, DEPTH):
+        assert client.sent()[0] == ("subscribe", channel, PRINTS)
+        in_vain(client)
+
+
+def test_one_symbol_in_vain_does_not_cost_the_others_their_connection():
+    other = replace(RULES, symbol="BBB_USDT")
+    client = Client(rules={SYMBOL: RULES, "BBB_USDT": other})
+    version = 10
+    for number in range(60):
+        version += 1
+        good = snapshot(version, BIDS, ASKS) if number == 0 or not client.session.live else update(version)
+        client.see(good.replace(SYMBOL.encode(), b"BBB_USDT"))
+        client.wait(4)
+        if client.session.close_reason:
+            client.session.closed(client.now_ns, client.session.close_reason)
+            client.session.opened(client.now_ns)
+    assert client.session.live == ["BBB_USDT"]
+    assert client.counters.reconnects == 2
+    # It is asked for all the same.
+    assert client.counters.resubscribes > 5
 
 
 def test_more_than_three_gaps_in_ten_seconds_end_the_connection(live):
@@ -209,6 +261,18 @@ def test_an_audit_finds_a_wrong_level_and_mends_it(live):
     assert live.state is FeedState.LIVE
     assert dict(live.session.mirrors[SYMBOL].bids) == dict(BIDS)
     assert "1 levels differed in an audit" in live.session.take_problems()[0]
+
+
+def test_a_snapshot_of_another_version_says_nothing_about_the_book(live):
+    for _ in range(60):
+        live.wait(4)
+        live.see(update(10, ms=1_000))
+        if ("request", DEPTH) in live.sent():
+            live.see(snapshot(12, [(100, 50)], ASKS))
+            break
+    assert (live.counters.audits, live.counters.audit_differences) == (0, 0)
+    assert dict(live.session.mirrors[SYMBOL].bids) == {100: 50}
+    assert (live.state, live.session.take_problems()) == (FeedState.LIVE, [])
 
 
 def test_a_book_ticker_that_is_not_offered_is_left_out_from_then_on(client):

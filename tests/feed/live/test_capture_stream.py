@@ -153,6 +153,24 @@ def test_a_rotation_waits_for_a_book_that_is_being_mended(tmp_path):
     assert len(recorded.stream.files) == 2
 
 
+def test_a_rotation_waits_a_minute_at_most(tmp_path):
+    recorded = Recorded(tmp_path, rotate_ns=10 * SECOND)
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]))
+    recorded.see(update(9, bids=[(100, 5)]))
+    for seconds, files in ((69, 1), (70, 2)):
+        recorded.stream.flush(START + seconds * SECOND)
+        assert len(recorded.stream.files) == files
+
+
+def test_times_of_lines_never_fall(recorded):
+    recorded.see(snapshot(1, bids=[(100, 5)], asks=[(102, 1)]))
+    recorded.stream.write(recorded.now_ns - SECOND // 20, b'{"late":1}')
+    recorded.stream.close()
+    times = [raw.recv_ns for path in recorded.stream.files for raw in CaptureReader(path)]
+    assert times == sorted(times)
+    assert recorded.events()[-1] == {"late": 1}
+
+
 def test_line_breaks_between_tokens_do_not_break_a_capture(recorded):
     recorded.see(b'{"event":\n"subscribe",\r\n"topic":"spot/trade:A_B"}')
     recorded.stream.close()

@@ -11,8 +11,9 @@ from live_support import HASTE, Follower
 
 from paper_bitmart.bitmart.rules import RulesError
 from paper_bitmart.feed.events import FeedState, Kind
+from paper_bitmart.feed.live import ccxt_source as ccxt_source_module
 from paper_bitmart.feed.live.ccxt_rules import DECIMAL_PLACES, TICK_SIZE, rules_of_market
-from paper_bitmart.feed.live.ccxt_session import HISTORY_NS_MAX, CcxtSession
+from paper_bitmart.feed.live.ccxt_session import HISTORY_NS_MAX, MAX_AGE_NS, CcxtSession
 from paper_bitmart.feed.live.ccxt_source import CcxtSource, ccxt_source, rules_of_markets
 from paper_bitmart.feed.live.errors import UnknownSource, UnknownSymbol, VenueUnavailable
 
@@ -88,6 +89,55 @@ async def test_books_and_trades_become_a_market_and_a_failed_stream_is_begun_ane
         assert consumer.book[0] == {1000: 100_000, 999: 250_000}
         assert stand_in.asked == {"BTC/USDT"}
     assert stand_in.is_closed
+
+
+async def test_a_stream_that_gives_nothing_for_too_long_is_begun_anew(monkeypatch):
+    monkeypatch.setattr(ccxt_source_module, "ANSWER_S", 0.05)
+    stand_in = StandIn()
+    source = CcxtSource("stand-in", lambda: stand_in, RULES, failures=(VenueFailed,), backoff=HASTE)
+    async with Follower(source) as follower:
+        stand_in.books.put_nowait(FIRST)
+        await follower.until(follower.all_live)
+        await follower.until(lambda: source.outages.open)
+        assert source.outages.open["BTC_USDT"].why == "BTC_USDT: TimeoutError"
+        stand_in.books.put_nowait(FIRST)
+        await follower.until(follower.all_live)
+
+
+class HandClock:
+    """A clock that the test moves."""
+
+    def __init__(self):
+        self.at_ns = NOW_NS
+
+    def now_ns(self):
+        return self.at_ns
+
+
+async def test_a_book_that_does_not_move_for_a_minute_is_stale(monkeypatch):
+    monkeypatch.setattr(ccxt_source_module, "LOOK_EVERY_S", 0.005)
+    stand_in, clock = StandIn(), HandClock()
+    source = CcxtSource("stand-in", lambda: stand_in, RULES, failures=(VenueFailed,), clock=clock)
+    async with Follower(source) as follower:
+        stand_in.books.put_nowait(FIRST)
+        await follower.until(follower.all_live)
+        clock.at_ns += MAX_AGE_NS - 1
+        await asyncio.sleep(0.1)
+        assert follower.all_live()
+        clock.at_ns += 1
+        await follower.until(lambda: follower.consumers["BTC_USDT"].state is FeedState.STALE)
+
+
+async def test_a_stream_that_fails_is_not_tried_again_at_once():
+    stand_in = StandIn()
+    for _ in range(1_000):
+        stand_in.books.put_nowait(VenueFailed("gone"))
+    source = CcxtSource("stand-in", lambda: stand_in, RULES, failures=(VenueFailed,))
+    async with Follower(source) as follower:
+        await follower.until(lambda: source.session.gaps["BTC_USDT"] >= 2)
+        # The first wait is a quarter of a second at least.
+        await asyncio.sleep(0.1)
+        assert source.session.gaps["BTC_USDT"] == 2
 
 
 class TestSession:

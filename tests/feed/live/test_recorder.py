@@ -14,6 +14,7 @@ from paper_bitmart.bitmart.rules import RulesError, load_rules
 from paper_bitmart.feed.capture import CaptureReader
 from paper_bitmart.feed.convert import load_capture
 from paper_bitmart.feed.events import FeedState, Kind
+from paper_bitmart.feed.live import outages
 from paper_bitmart.feed.live.bitmart_session import BitmartSession
 from paper_bitmart.feed.live.capture_stream import Clocks
 from paper_bitmart.feed.live.frame_file import FrameFile
@@ -71,6 +72,37 @@ def test_outages_are_kept_with_start_end_and_reason(tmp_path):
     assert first["why"] == "version 9 follows 1"
     assert first["end_ns"] - first["start_ns"] == SECOND // 10
     assert (second["why"], second["state"], second["end_ns"]) == ("closed by the venue", "CLOSED", None)
+
+
+def test_a_lost_connection_is_marked_in_the_market_and_replays_as_one(tmp_path):
+    desk = Desk(tmp_path)
+    desk.see(FIRST)
+    desk.session.closed(desk.now_ns + 1, "cut")
+    desk.session.closed(desk.now_ns + 2, "refused")
+    desk.session.opened(desk.now_ns + 3)
+    desk.see(FIRST)
+    desk.recorder.close(desk.now_ns)
+    [path] = tmp_path.glob("market-*")
+    marks = [raw.recv_ns for raw in CaptureReader(path) if raw.payload == b'{"event":"paper/disconnected"}']
+    assert marks == [START, START + SECOND // 10 + 1]
+    events = load_capture(path, load_rules(tmp_path / "symbols_details.json")).events[SYMBOL]
+    states = events["size_lots"][events["kind"] == Kind.FEED_STATE].tolist()
+    live, closed = FeedState.LIVE, FeedState.CLOSED
+    assert [state for state in states if state in (live, closed)] == [live, closed, live]
+
+
+def test_outages_that_the_log_forgot_meanwhile_were_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(outages, "FINISHED_MAX", 20)
+    desk = Desk(tmp_path)
+    desk.outages.enter(SYMBOL, FeedState.LIVE, START, "")
+    for number in range(100):
+        desk.outages.enter(SYMBOL, FeedState.SYNCING, START + number, str(number))
+        desk.outages.enter(SYMBOL, FeedState.LIVE, START + number, "")
+        if number % 7 == 0:
+            desk.recorder.tick(START + number)
+    desk.recorder.close(START + 100)
+    assert desk.outages.forgotten > 50
+    assert [row["why"] for row in rows_of(tmp_path / "outages.jsonl")] == [str(n) for n in range(100)]
 
 
 def test_progress_says_rates_lag_and_book_states(tmp_path):
