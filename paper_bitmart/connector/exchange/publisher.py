@@ -18,7 +18,7 @@ class Publisher:
     """
 
     def __init__(self) -> None:
-        # By the value of their tag; empty when nobody listens, and always the same dict: hot paths look at it.
+        # By the value of their tag; empty when nobody listens. Always the same dict: hot paths look at it.
         self._listeners: dict[int, dict[Listener, Callable[[], None]]] = {}
         self._occasions: dict[int, Listeners] = {}
 
