@@ -29,7 +29,7 @@ from paper_bitmart.exchange.fees import DEFAULT_FEES, FeeRates
 from paper_bitmart.feed.events import EVENT_DTYPE
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
-__all__ = ["FastBacktest", "TooManyOrders", "hear_nothing"]
+__all__ = ["FastBacktest", "StrategyFailed", "TooManyOrders", "hear_nothing"]
 
 CHECKPOINT_KIND = "FastBacktest"
 ALL_NEWS = 0b1111
@@ -41,6 +41,10 @@ OnRows = Callable[[np.ndarray], None]
 @lean
 def hear_nothing(desk, book, memory, ticket, what, price, lots):  # type: ignore[no-untyped-def]
     """`on_news` of a strategy that reads what it needs from its desk."""
+
+
+class StrategyFailed(RuntimeError):
+    """An error ended a run amid the loop, so the market is past what the run has counted."""
 
 
 class FastBacktest:
@@ -90,6 +94,7 @@ class FastBacktest:
         self._functions = on_book, on_news
         self.memory = memory
         self._elapsed_s = 0.0
+        self._is_broken = False
         (tape,) = tapes.values()
         if not MoneyUnits.of(tape.rules).fits:
             raise TapeError(
@@ -124,8 +129,10 @@ class FastBacktest:
 
         Raises:
             TooManyOrders, MoneyTooLarge: see there. VenueInconsistent: a defect of the exchange.
-            TypeError: a strategy that is not njit, or a memory that is no array. What the strategy raises.
+            TypeError: a strategy that is not njit, or a memory that is no array. What the strategy raises;
+            StrategyFailed: an error has ended the run before.
         """
+        self._check_whole()
         (tape,) = self._tapes.values()
         run, started_s = self._run, time.perf_counter() - self._elapsed_s
 
@@ -151,8 +158,15 @@ class FastBacktest:
         s[places] = actions.on_book, actions.on_news, actions.memory
         try:
             self._run.play(end_ns, advance, on_rows)
+        except BaseException:
+            self._is_broken = True
+            raise
         finally:
             s[places] = 0
+
+    def _check_whole(self) -> None:
+        if self._is_broken:
+            raise StrategyFailed(f"{self.name}: an error ended this run, it cannot go on; make a new one")
 
     def _play_interpreted(self, end_ns: int, on_rows: OnRows) -> None:
         """The same without compiled code: the loop returns where the strategy acts."""
@@ -186,8 +200,9 @@ class FastBacktest:
         """Write a checkpoint: book, orders, everything in flight, `memory`; not the data, nor the functions.
 
         Raises:
-            OSError.
+            OSError. StrategyFailed: as `run`.
         """
+        self._check_whole()
         names = [_name_of(function) for function in self._functions]
         state = (names, self.name, self.memory, self._elapsed_s, self._run)
         write_checkpoint(path, CHECKPOINT_KIND, self._tapes, state)
@@ -215,6 +230,7 @@ class FastBacktest:
         (tape,) = loaded._tapes.values()
         loaded._run.reopen(tape)
         loaded._functions = on_book, on_news
+        loaded._is_broken = False
         given = [_name_of(function) for function in loaded._functions]
         if given != names:
             raise CheckpointError(f"{path}: is of {', '.join(names)}, not of {', '.join(given)}")

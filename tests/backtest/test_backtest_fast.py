@@ -6,7 +6,7 @@ from numba import njit
 
 from paper_bitmart.backtest import fast_desk
 from paper_bitmart.backtest.backtest import Backtest
-from paper_bitmart.backtest.fast import FastBacktest, TooManyOrders
+from paper_bitmart.backtest.fast import FastBacktest, StrategyFailed, TooManyOrders
 from paper_bitmart.backtest.fast_desk import BUY, IOC, LIMIT, LIMIT_MAKER, SELL
 from paper_bitmart.backtest.fast_loop import advance
 from paper_bitmart.backtest.strategy import Strategy
@@ -171,6 +171,16 @@ def test_what_a_strategy_raises_comes_out_of_the_run():
     with pytest.raises(ZeroDivisionError):
         seen_in(memory, divide)
     assert memory.tolist() == [5, 5, 10]
+
+
+def test_a_run_whose_strategy_has_raised_does_not_go_on(tmp_path):
+    data = {"BTC_USDT": tape(*(quiet(at) for at in range(1, 3_000, 100)))}
+    run = FastBacktest(data, divide, np.array([5, 0, 0]))
+    with pytest.raises(ZeroDivisionError):
+        run.run()
+    for go_on in (run.run, lambda: run.save(tmp_path / "c")):
+        with pytest.raises(StrategyFailed, match="divide: an error ended this run"):
+            go_on()
 
 
 def test_what_is_no_compiled_function_or_no_array_is_refused():
