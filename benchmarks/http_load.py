@@ -14,6 +14,8 @@ ORDER = {
     "symbol": "BTC_USDT", "side": "buy", "type": "limit_maker", "size": "0.001", "price": "50000.00",
 }  # fmt: skip
 """Rests far below the market."""
+MARKET_UNKNOWN = 50022
+REST_S = 0.02
 
 
 @dataclass(slots=True)
@@ -84,26 +86,28 @@ async def connect(port: int) -> Client:
     return client
 
 
-def order_id_of(reply: bytes) -> str:
-    """The id of an accepted order.
+def order_id_of(reply: bytes) -> str | None:
+    """The id of an accepted order; None while the demo market begins anew, a tenth of a second each minute.
 
     Raises:
         RuntimeError: the exchange refused it.
     """
     message = json.loads(reply)
+    if message.get("code") == MARKET_UNKNOWN:
+        return None
     if message.get("code") != 1000:
         raise RuntimeError(f"refused: {reply.decode()}")
     return str(message["data"]["order_id"])
 
 
-def echoed_id(reply: bytes) -> str:
+def echoed_id(reply: bytes) -> str | None:
     """For the echo: parse as much, and send as much back."""
     json.loads(reply)
     return "1000000000000"
 
 
 async def submit_and_cancel(
-    port: int, connections: int, seconds: float, read_id: Callable[[bytes], str] = order_id_of
+    port: int, connections: int, seconds: float, read_id: Callable[[bytes], str | None] = order_id_of
 ) -> Load:
     """Submit and cancel over `connections` at once, for `seconds`."""
     clients = [await connect(port) for _ in range(connections)]
@@ -119,12 +123,16 @@ async def submit_and_cancel(
     return load
 
 
-async def _drive(client: Client, end_ns: int, load: Load, read_id: Callable[[bytes], str]) -> None:
+async def _drive(client: Client, end_ns: int, load: Load, read_id: Callable[[bytes], str | None]) -> None:
     now_ns = time.perf_counter_ns()
     while now_ns < end_ns:
         order_id = read_id(await client.post(SUBMIT, ORDER))
         sent_ns, now_ns = now_ns, time.perf_counter_ns()
         load.latencies_ns.append(now_ns - sent_ns)
+        if order_id is None:
+            await asyncio.sleep(REST_S)
+            now_ns = time.perf_counter_ns()
+            continue
         reply = await client.post(CANCEL, {"symbol": ORDER["symbol"], "order_id": order_id})
         sent_ns, now_ns = now_ns, time.perf_counter_ns()
         load.latencies_ns.append(now_ns - sent_ns)

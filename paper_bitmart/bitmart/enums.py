@@ -37,7 +37,10 @@ class OrderState(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the order may still fill."""
-        return self in (OrderState.NEW, OrderState.PARTIALLY_FILLED)
+        return self in _OPEN
+
+
+_OPEN = frozenset({OrderState.NEW, OrderState.PARTIALLY_FILLED})
 
 
 class CancelSource(StrEnum):

@@ -94,15 +94,19 @@ def check_signature(key: ApiKey, headers: Mapping[str, str], body: bytes) -> int
     if not sign:
         raise refusal(30004, field=SIGN_HEADER)
     timestamp = headers.get(_TIMESTAMP, "")
-    if not timestamp:
-        raise refusal(30006, field=TIMESTAMP_HEADER)
-    if not _INTEGER.fullmatch(timestamp):
-        raise refusal(30006, field=TIMESTAMP_HEADER, message=TIMESTAMP_NOT_LONG)
-    if not (timestamp.isdigit() and len(timestamp) == _TIMESTAMP_DIGITS):
-        raise refusal(30008, field=TIMESTAMP_HEADER)
+    if not (len(timestamp) == _TIMESTAMP_DIGITS and timestamp.isascii() and timestamp.isdigit()):
+        raise _timestamp_refusal(timestamp)
     if not signing.verify(key.secret, key.memo, timestamp, body, sign):
         raise refusal(30005, field=SIGN_HEADER)
     return int(timestamp)
+
+
+def _timestamp_refusal(timestamp: str) -> BitmartError:
+    if not timestamp:
+        return refusal(30006, field=TIMESTAMP_HEADER)
+    if not _INTEGER.fullmatch(timestamp):
+        return refusal(30006, field=TIMESTAMP_HEADER, message=TIMESTAMP_NOT_LONG)
+    return refusal(30008, field=TIMESTAMP_HEADER)
 
 
 def check_window(timestamp_ms: int, now: Now, window: Window, recv_window: object = None) -> None:

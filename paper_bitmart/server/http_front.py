@@ -77,6 +77,8 @@ class HttpConnection(asyncio.Protocol):
         """A call is at the gate, or its answer waits for the client to read."""
         self._is_full = False
         """The client does not read what was written."""
+        self._is_held_back = False
+        """The client sends so much ahead of its answers that nothing is read from it."""
         self._held: Answer | None = None
         self._end: asyncio.Future[None] | None = None
         """Of the call that a stop waits for."""
@@ -118,6 +120,7 @@ class HttpConnection(asyncio.Protocol):
             # So much ahead of its answers: let TCP hold the client back.
             assert self._transport is not None
             self._transport.pause_reading()
+            self._is_held_back = True
 
     # --- inside ---
 
@@ -132,7 +135,9 @@ class HttpConnection(asyncio.Protocol):
                 self._hand_over(transport)
                 return
             if request is None:
-                transport.resume_reading()
+                if self._is_held_back:
+                    self._is_held_back = False
+                    transport.resume_reading()
                 return
             self._is_busy = True
             answer = self._front.gate.begin(request, self._answered)
@@ -143,7 +148,8 @@ class HttpConnection(asyncio.Protocol):
         """The answer that a call waited for is there."""
         assert self._transport is not None
         self._send(answer, self._transport)
-        self._advance()
+        if self._buffer or self._is_held_back:
+            self._advance()
 
     def _send(self, answer: Answer, transport: asyncio.Transport) -> None:
         if answer.lost:

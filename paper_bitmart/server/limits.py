@@ -30,6 +30,10 @@ class CallLimits:
         config = RateConfig(BITMART_LIMITS, None) if setting in (OFF, BITMART) else load_rate_config(setting)
         self._limits = config.limits
         self._limiter: RateLimiter | None = None if setting == OFF else config.limiter()
+        self._unused = {
+            endpoint: RateState(True, 0, limit.count, limit.seconds, limit.key)
+            for endpoint, limit in config.limits.items()
+        }
 
     def hit(self, endpoint: str, address: str, key: ApiKey | None, at_ns: int) -> RateState | None:
         """Count one call; None for an endpoint without a limit.
@@ -53,5 +57,4 @@ class CallLimits:
 
     def unused(self, endpoint: str) -> RateState | None:
         """What the headers say on a call that was refused before it was counted."""
-        limit = self._limits.get(endpoint)
-        return None if limit is None else RateState(True, 0, limit.count, limit.seconds, limit.key)
+        return self._unused.get(endpoint)

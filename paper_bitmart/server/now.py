@@ -29,7 +29,8 @@ class Now(NamedTuple):
         """
         wall_ms, market_ms = self.wall_ns // _NS_PER_MS, self.market_ns // _NS_PER_MS
         if self.mode is ClockMode.WALL:
-            return min(wall_ms, market_ms) - past_ms <= timestamp_ms <= max(wall_ms, market_ms) + future_ms
+            first_ms, last_ms = (wall_ms, market_ms) if wall_ms < market_ms else (market_ms, wall_ms)
+            return first_ms - past_ms <= timestamp_ms <= last_ms + future_ms
         return any(
             clock_ms - past_ms <= timestamp_ms <= clock_ms + future_ms for clock_ms in (wall_ms, market_ms)
         )
