@@ -134,6 +134,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         Parameter("mixed", 1e9),
         Parameter("places", PLACES_MAX),
         Parameter("emptied", 1.0),
+        Parameter("steady", 1e9),
     ),
 }
 """By model, in the order of `params`; core/queue.py says what they mean."""
@@ -144,7 +145,7 @@ POWER = QueueModel("power", queue.POWER, (3.0, 0.0))
 LOG = QueueModel("log", queue.LOG)
 BACKWEIGHTED = QueueModel("backweighted", queue.BACKWEIGHTED, (1.0, 0.0))
 ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (16.0, 0.02))
-PLACES = QueueModel("places", queue.PLACES_MODEL, (0.1, 5.0, 5.0, float(PLACES_MAX), 1.0))
+PLACES = QueueModel("places", queue.PLACES_MODEL, (0.2, 5.0, 2.0, float(PLACES_MAX), 1.0, 0.03))
 
 MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST, PLACES)}
 DEFAULT_MODEL = PLACES

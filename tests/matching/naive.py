@@ -294,7 +294,7 @@ class NaiveMatcher(Taking):
                 elif self.previous_depth_ns <= order.arrived_exch_ns:
                     self._joined_amid_additions(order, lots - expected)
             self._cap(order, lots)
-        level.guesses.update(printed, expected, lots, self.depth_ns)
+        level.guesses.update(printed, expected, lots, self.depth_ns, self.publish_ns / 1e9)
 
     def _move_places(self, event, level, order, printed, expected, lots, came_back, spent):
         """Model `places`: where the order may stand now, and whether the message's prints had reached it."""

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from naive_records import snap
 
-YOUNG_S, SETTLED_S, MIXED_PER_S, PLACES_MAX = 0.1, 5.0, 5.0, 12
+YOUNG_S, SETTLED_S, MIXED_PER_S, PLACES_MAX, STEADY = 0.2, 5.0, 2.0, 12, 0.03
 HALF, LIGHT, RATIO_MAX = 0.5 - 1e-6, 1e-4, 50.0
-GUESSES_MAX = 256
+GUESSES_MAX, FADED, ROUNDS = 256, 0.02, 4
 
 
 def grain(lots):
@@ -27,11 +27,21 @@ class Guess:
     stamp: int
     born_ns: int
     is_settled: bool = False
+    alive: float = 1.0
+
+    def rate(self, now_ns):
+        age_s = (now_ns - self.born_ns) / 1e9 + (SETTLED_S if self.is_settled else 0.0)
+        return 1.0 / (max(age_s, 0.0) + YOUNG_S) + STEADY
+
+    def leave(self, chance):
+        gone = min(1.0, chance) * self.alive
+        self.alive -= gone
+        return gone * self.lots
 
 
 @dataclass
 class Guesses:
-    """Guessed orders of a level, oldest first."""
+    """Guessed orders of a level, oldest first, each with the probability that it still stands."""
 
     orders: list = field(default_factory=list)
     stamp: int = 1
@@ -39,29 +49,62 @@ class Guesses:
     def settle(self, lots, now_ns):
         self.orders = [Guess(lots, 0, now_ns, True)] if lots > 0 else []
 
-    def update(self, printed, expected, lots, now_ns):
-        """The front traded; what came is one order; what left is the youngest of its size, or the back."""
-        self._take(printed, 0)
+    def update(self, printed, expected, lots, now_ns, publish_s):
+        """The front traded; what came is one order; what left may have been anybody."""
+        if lots == 0:
+            self.orders = []
+            return
+        self._trade(float(printed))
         if lots > expected:
-            if len(self.orders) >= GUESSES_MAX:
-                self.orders[-1].lots += lots - expected
-                return
-            self.orders.append(Guess(lots - expected, self.stamp, now_ns))
-            self.stamp += 1
+            self._join(lots - expected, now_ns)
         elif lots < expected:
-            twins = [g for g in self.orders if g.lots == expected - lots]
-            if twins:
-                self.orders.remove(twins[-1])
-            else:
-                self._take(expected - lots, -1)
+            self._fade(expected - lots, now_ns, publish_s)
 
-    def _take(self, lots, at):
-        while lots > 0 and self.orders:
-            taken = min(lots, self.orders[at].lots)
-            self.orders[at].lots -= taken
-            lots -= taken
-            if self.orders[at].lots == 0:
-                del self.orders[at]
+    def _join(self, lots, now_ns):
+        if len(self.orders) >= GUESSES_MAX:
+            last = self.orders[-1]
+            last.alive = (last.alive * last.lots + lots) / (last.lots + lots)
+            last.lots += lots
+            return
+        self.orders.append(Guess(lots, self.stamp, now_ns))
+        self.stamp += 1
+
+    def _trade(self, left):
+        while left > 0 and self.orders:
+            front = self.orders[0]
+            standing = front.lots * front.alive
+            if standing > left:
+                front.lots -= int(left)
+                front.alive = min(1.0, (standing - left) / front.lots)
+                return
+            left -= standing
+            del self.orders[0]
+
+    def _fade(self, lots, now_ns, publish_s):
+        rates = [(guess, guess.rate(now_ns)) for guess in self.orders[::-1]]
+        twins = sum(rate * guess.alive for guess, rate in rates if guess.lots == lots)
+        one = chance_of_one(twins, hazard_of_all(rates), lots, publish_s)
+        left = float(lots)
+        if one > 0:
+            left -= sum(guess.leave(one / twins * rate) for guess, rate in rates if guess.lots == lots)
+        for _ in range(ROUNDS):
+            hazards = hazard_of_all(rates)
+            if left <= 1e-6 * lots or hazards <= 0:
+                break
+            factor = left / hazards
+            left -= sum(guess.leave(factor * rate) for guess, rate in rates)
+        self.orders = [guess for guess in self.orders if guess.alive >= FADED]
+
+
+def hazard_of_all(rates):
+    return sum(rate * guess.alive * guess.lots for guess, rate in rates)
+
+
+def chance_of_one(twins, hazards, lots, publish_s):
+    """Probability that a drop of `lots` was one order, not several."""
+    if twins <= 0:
+        return 0.0
+    return twins / (twins + MIXED_PER_S * min(publish_s, 1.0) * hazards / lots)
 
 
 @dataclass
@@ -168,19 +211,16 @@ def kept(rows):
 def chance_ahead(guesses, joined_stamp, cancelled, now_ns, publish_s):
     """A function of (ahead, behind): the probability that the cancelled lots were ahead."""
 
-    def rate(guess):
-        age_s = (now_ns - guess.born_ns) / 1e9 + (SETTLED_S if guess.is_settled else 0.0)
-        return 1.0 / (max(age_s, 0.0) + YOUNG_S)
-
     front = [g for g in guesses.orders if g.stamp < joined_stamp][::-1]
     back = [g for g in guesses.orders if g.stamp >= joined_stamp][::-1]
 
     def sums(side, room):
-        lots = float(sum(g.lots for g in side))
+        lots = float(sum(g.lots * g.alive for g in side))
         if lots == 0:
             return None, 0.0
-        twins = sum(rate(g) for g in side if g.lots == cancelled) * min(1.0, room / lots)
-        return sum(rate(g) * g.lots for g in side) / lots, twins if room >= cancelled else 0.0
+        twins = sum(g.rate(now_ns) * g.alive for g in side if g.lots == cancelled) * min(1.0, room / lots)
+        rates = sum(g.rate(now_ns) * g.alive * g.lots for g in side)
+        return rates / lots, twins if room >= cancelled else 0.0
 
     def chance(ahead, behind):
         if ahead <= 0:
@@ -189,15 +229,14 @@ def chance_ahead(guesses, joined_stamp, cancelled, now_ns, publish_s):
             return 1.0
         rate_ahead, twins_ahead = sums(front, ahead)
         rate_behind, twins_behind = sums(back, behind)
-        rate_ahead = 1.0 / (SETTLED_S + YOUNG_S) if rate_ahead is None else rate_ahead
-        rate_behind = 1.0 / YOUNG_S if rate_behind is None else rate_behind
+        rate_ahead = 1.0 / (SETTLED_S + YOUNG_S) + STEADY if rate_ahead is None else rate_ahead
+        rate_behind = 1.0 / YOUNG_S + STEADY if rate_behind is None else rate_behind
         ratio = min(RATIO_MAX, max(1 / RATIO_MAX, rate_behind / rate_ahead))
         several = leave_evenly(ahead, behind, float(cancelled), ratio) / cancelled
         twins = twins_ahead + twins_behind
         if twins == 0:
             return several
-        mixed = MIXED_PER_S * min(publish_s, 1.0) * (ahead * rate_ahead + behind * rate_behind) / cancelled
-        one = twins / (twins + mixed)
+        one = chance_of_one(twins, ahead * rate_ahead + behind * rate_behind, cancelled, publish_s)
         return one * twins_ahead / twins + (1 - one) * several
 
     return chance

@@ -3,7 +3,7 @@
 import numpy as np
 
 from paper_bitmart.matching.core import state
-from paper_bitmart.matching.core.queue import ORDER_LIST
+from paper_bitmart.matching.core.queue import ORDER_LIST, PLACES_MODEL
 
 
 def displayed_levels(matcher, side):
@@ -94,6 +94,10 @@ def _check_level(st, slot, used):
     if st.scalars[state.QUEUE_MODEL] == ORDER_LIST:
         lots = sum(int(st.guesses[i]["lots"]) for i in guesses)
         assert lots == level["known_lots"], "guesses add up to the displayed size"
+    assert all(st.guesses[i]["lots"] > 0 and 0.0 < st.guesses[i]["alive"] <= 1.0 for i in guesses)
+    if st.scalars[state.QUEUE_MODEL] == PLACES_MODEL:
+        lots = sum(st.guesses[i]["lots"] * st.guesses[i]["alive"] for i in guesses)
+        assert lots <= level["known_lots"] * (1 + 1e-6), "no more stands there than is displayed"
 
 
 def _check_pools(st, used):

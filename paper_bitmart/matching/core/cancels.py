@@ -1,8 +1,9 @@
 """Who left? The probability that an unexplained drop of a level stood ahead of an own order.
 
 Two stories compete. One guessed order of exactly the dropped size was cancelled (a *twin*). Or several were,
-each lot at its own hazard: 1 / (age + young_s), the law that young orders leave first; as many leave as the
-drop says, so that a drop of nearly everything leaves nearly nobody. Parameters: models.py.
+each lot at its own hazard: 1 / (age + young_s) + steady, the law that young orders leave first but no order
+stays for ever; as many leave as the drop says, so that a drop of nearly everything leaves nearly nobody.
+Parameters: models.py.
 """
 
 import math
@@ -10,7 +11,7 @@ import math
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.state import LAST_DEPTH_NS, PUBLISH_NS
 
-YOUNG_S, SETTLED_S, MIXED, PLACES, EMPTIED = 0, 1, 2, 3, 4
+YOUNG_S, SETTLED_S, MIXED, PLACES, EMPTIED, STEADY = 0, 1, 2, 3, 4, 5
 """Indices into State.params of the model `places`."""
 SECOND = 1e9
 TWINS_AHEAD, TWINS_BEHIND, HAZARD_AHEAD, HAZARD_BEHIND, LOTS_AHEAD, LOTS_BEHIND = 0, 1, 2, 3, 4, 5
@@ -20,12 +21,30 @@ HAZARD_RATIO_MAX = 50.0
 
 
 @inlined
-def hazard(st, level, guess):
-    """Rate at which a guessed order leaves, up to a factor. What stood there before we looked is settled."""
+def hazard_at(st, age_s):
+    """Rate at which an order of this age leaves, up to a factor."""
+    return 1.0 / (max(age_s, 0.0) + st.params[YOUNG_S]) + st.params[STEADY]
+
+
+@inlined
+def hazard(st, guess):
+    """The rate of a guessed order. What stood there before we looked is settled."""
     age_s = (st.scalars[LAST_DEPTH_NS] - guess["born_ns"]) / SECOND
     if guess["stamp"] == 0:
         age_s += st.params[SETTLED_S]
-    return 1.0 / (max(age_s, 0.0) + st.params[YOUNG_S])
+    return hazard_at(st, age_s)
+
+
+@inlined
+def chance_of_one(st, twins, hazards, lots):
+    """Probability that a drop of `lots` was one order: twins' hazards against those of all lots there.
+
+    The longer messages wait, the likelier one shows several orders' doings.
+    """
+    if twins <= 0.0:
+        return 0.0
+    mixed = st.params[MIXED] * min(st.scalars[PUBLISH_NS] / SECOND, 1.0)
+    return twins / (twins + mixed * hazards / lots)
 
 
 @compiled
@@ -37,12 +56,13 @@ def weigh_guesses(st, level, lots, joined_stamp):
     slot = level["newest"]
     while slot >= 0:
         guess = st.guesses[slot]
-        rate = hazard(st, level, guess)
+        alive = guess["alive"]
+        rate = hazard(st, guess) * alive
         behind = 0 if guess["stamp"] < joined_stamp else 1
         if guess["lots"] == lots:
             sums[TWINS_AHEAD + behind] += rate
         sums[HAZARD_AHEAD + behind] += rate * guess["lots"]
-        sums[LOTS_AHEAD + behind] += guess["lots"]
+        sums[LOTS_AHEAD + behind] += alive * guess["lots"]
         slot = guess["prev"]
 
 
@@ -56,10 +76,10 @@ def chance_ahead(st, ahead, behind, cancelled):
         return 0.0
     if behind <= 0.0:
         return 1.0
-    sums, params = st.scratch_hazards, st.params
+    sums = st.scratch_hazards
     twins_ahead, twins_behind = 0.0, 0.0
-    rate_ahead = 1.0 / (params[SETTLED_S] + params[YOUNG_S])
-    rate_behind = 1.0 / params[YOUNG_S]
+    rate_ahead = hazard_at(st, st.params[SETTLED_S])
+    rate_behind = hazard_at(st, 0.0)
     if sums[LOTS_AHEAD] > 0.0:
         rate_ahead = sums[HAZARD_AHEAD] / sums[LOTS_AHEAD]
         if ahead >= cancelled:
@@ -72,10 +92,7 @@ def chance_ahead(st, ahead, behind, cancelled):
     chance = leave_evenly(ahead, behind, cancelled, ratio) / cancelled
     twins = twins_ahead + twins_behind
     if twins > 0.0:
-        # The longer messages wait, the likelier one shows several orders' doings.
-        mixed = params[MIXED] * min(st.scalars[PUBLISH_NS] / SECOND, 1.0)
-        mixed *= (ahead * rate_ahead + behind * rate_behind) / cancelled
-        one = twins / (twins + mixed)
+        one = chance_of_one(st, twins, ahead * rate_ahead + behind * rate_behind, cancelled)
         chance = one * twins_ahead / twins + (1.0 - one) * chance
     return chance
 

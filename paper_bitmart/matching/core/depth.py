@@ -23,6 +23,7 @@ from paper_bitmart.matching.core.own_orders import drop_own_level_if_idle, find_
 from paper_bitmart.matching.core.places import cap_places, message_moves, some_joined_first, stand_at
 from paper_bitmart.matching.core.prints import budget_left, pending_lots
 from paper_bitmart.matching.core.queue import ORDER_LIST, PLACES_MODEL, cancelled_ahead
+from paper_bitmart.matching.core.standing import fade, trade_front
 from paper_bitmart.matching.core.state import (
     CUSTOM_SHARE,
     LAST_DEPTH_NS,
@@ -201,9 +202,19 @@ def fill_by_message(st, event, slot, lots, printed, ahead_before):
 @inlined
 def update_guesses(st, level, printed, expected, lots):
     """Bring the guessed order list up to date with a level's new size."""
-    eat_front(st, level, printed)
+    if lots == 0:
+        forget(st, level)
+        return
+    is_places = st.scalars[QUEUE_MODEL] == PLACES_MODEL
+    if is_places:
+        trade_front(st, level, printed)
+    else:
+        eat_front(st, level, printed)
     if lots >= expected:
         join(st, level, lots - expected)
+        return
+    if is_places:
+        fade(st, level, expected - lots)
         return
     slot = youngest_of_size(st, level, expected - lots)
     if slot < 0:

@@ -2,7 +2,8 @@
 
 An increase is one new order at the back. A print eats from the front. A drop that no print explains is the
 cancel of the youngest order of exactly that size, if there is one: orders are cancelled whole, and young
-orders are cancelled most. The guesses of a level always add up to its displayed size.
+orders are cancelled most. The guesses of a level always add up to its displayed size. Under the model
+`places` cancels and prints move probabilities instead: standing.py.
 """
 
 from paper_bitmart.matching.core.compiled import inlined
@@ -17,13 +18,17 @@ def join(st, level, lots):
     if lots <= 0:
         return
     if level["n_guesses"] >= GUESSES_PER_LEVEL_MAX:
-        st.guesses[level["newest"]]["lots"] += lots
+        newest = st.guesses[level["newest"]]
+        standing = newest["alive"] * newest["lots"] + lots
+        newest["lots"] += lots
+        newest["alive"] = standing / newest["lots"]
         return
     slot = st.scalars[FREE_GUESS]
     guess = st.guesses[slot]
     st.scalars[FREE_GUESS] = guess["next"]
     st.scalars[N_GUESSES] += 1
     guess["lots"] = lots
+    guess["alive"] = 1.0
     guess["born_ns"] = st.scalars[LAST_DEPTH_NS]
     guess["stamp"] = level["next_stamp"]
     level["next_stamp"] += 1

@@ -106,6 +106,7 @@ GUESS_DTYPE = np.dtype(
         ("lots", np.int64),
         ("stamp", np.int64),
         ("born_ns", np.int64),
+        ("alive", np.float64),
         ("next", np.int32),
         ("prev", np.int32),
     ],
@@ -114,7 +115,7 @@ GUESS_DTYPE = np.dtype(
 """A guessed order of somebody else at an own level, in queue order (`next` is younger, stamps rise).
 
 Stamp 0: what stood there when the level was first looked at. born_ns: venue time of the message that showed
-it."""
+it. alive: probability that it still stands (model `places`; 1 otherwise)."""
 TAKEN_DTYPE = np.dtype([("lots", np.int64), ("account", np.int32), ("next", np.int32)], align=True)
 """Displayed lots of one own level that one account has used up."""
 PENDING_DTYPE = np.dtype(
