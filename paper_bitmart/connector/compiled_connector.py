@@ -187,18 +187,21 @@ class CompiledPaperTrade(BitmartPaperTrade):
         return price if price is not NAN else super().get_price(trading_pair, is_buy)
 
     def _ask_for_order(self, order: InFlightOrder, steps: Decimal) -> None:
-        self._ask(order, False, None, steps)
+        self.asked.append((order, False, None, steps))
+        if not self.is_flush_due:
+            self._flush_soon()
 
     def _ask_for_cancel(self, order: InFlightOrder) -> None:
         self._ask(order, True, None)
 
-    def _ask(
-        self, order: InFlightOrder, is_cancel: bool, answer: list[bool] | None, steps: Decimal = NAN
-    ) -> None:
-        self.asked.append((order, is_cancel, answer, steps))
+    def _ask(self, order: InFlightOrder, is_cancel: bool, answer: list[bool] | None) -> None:
+        self.asked.append((order, is_cancel, answer, NAN))
         if not self.is_flush_due:
-            self.is_flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        self.is_flush_due = True
+        asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         """Send first, and do what arrives a round later, when all who wanted to have asked."""
