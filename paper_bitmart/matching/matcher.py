@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from paper_bitmart.feed.events import joined
-from paper_bitmart.matching.core import arrivals, loop, own_orders, state
+from paper_bitmart.matching.core import arrivals, loop, own_orders, queue, state
 from paper_bitmart.matching.core.book import count_levels
+from paper_bitmart.matching.core.places import HALF
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 from paper_bitmart.matching.reports import REPORT_DTYPE
 
@@ -27,9 +28,12 @@ class QueueReport:
     """Where a resting order stands, in lots.
 
     `ahead` and `ahead_at_entry` are -1 when the source does not, or did not, publish that price.
+    `fills_after_lots`: what must print at the price before the order fills: `ahead`, but for `places`, whose
+    `ahead` is the mean of its places, the median place.
     """
 
     ahead: float
+    fills_after_lots: float
     ahead_at_entry: float
     traded_ahead: float
     cancelled_ahead: float
@@ -196,6 +200,7 @@ class Matcher:
         level = self._state.own_levels[order["own_level"]]
         return QueueReport(
             ahead=_known(order["ahead"]),
+            fills_after_lots=self._fills_after_lots(slot),
             ahead_at_entry=_known(order["ahead_at_entry"]),
             traded_ahead=float(order["traded_ahead"]),
             cancelled_ahead=float(order["cancelled_ahead"]),
@@ -203,6 +208,16 @@ class Matcher:
             leaves_lots=int(order["leaves"]),
             arrived_ns=int(order["arrived_ns"]),
         )
+
+    def _fills_after_lots(self, slot: int) -> float:
+        order = self._state.orders[slot]
+        if self.queue_model.number != queue.PLACES_MODEL or order["ahead"] >= state.UNKNOWN_AHEAD:
+            return _known(order["ahead"])
+        places = slice(int(order["n_places"]))
+        by_lots = np.argsort(self._state.place_lots[places, slot], kind="stable")
+        weights = np.cumsum(self._state.place_weight[places, slot][by_lots])
+        median = by_lots[np.searchsorted(weights, HALF * weights[-1])]
+        return max(0.0, float(self._state.place_lots[median, slot] - order["window_lots"]))
 
     def dump(self) -> bytes:
         """The whole state, bit exact, for a checkpoint; equal states give equal bytes."""

@@ -35,12 +35,14 @@ class ParameterError(ValueError):
 class Parameter(NamedTuple):
     """A parameter of a queue model: 0 < value <= `most`. Its default stands in the model.
 
-    `is_lots`: it is a size, so that sensible values depend on the market's orders.
+    `is_lots`: it is a size, so that sensible values depend on the market's orders. `choices`: the values that
+    differ in what they do, of a parameter that is no measure; () of all others.
     """
 
     name: str
     most: float
     is_lots: bool = False
+    choices: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,8 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         Parameter("young_s", 1e9),
         Parameter("settled_s", 1e9),
         Parameter("mixed", 1e9),
-        Parameter("places", PLACES_MAX),
-        Parameter("emptied", 1.0),
+        Parameter("places", PLACES_MAX, choices=(1.0, 2.0, 4.0, 8.0, float(PLACES_MAX))),
+        Parameter("emptied", 1.0, choices=(0.25, 1.0)),
         Parameter("steady", 1e9),
     ),
 }

@@ -24,8 +24,9 @@ def candidates(usual_lots: float, models: Sequence[QueueModel] = tuple(MODELS.va
 def variants(model: QueueModel, parameter: str, usual_lots: float) -> list[QueueModel]:
     """The model with one parameter moved, as far as its range allows; the parameter rises."""
     default = model.parameters[parameter]
-    values = {default * factor for factor in FACTORS}
-    if any(one.is_lots and one.name == parameter for one in PARAMETERS[model.name]):
+    (known,) = (one for one in PARAMETERS[model.name] if one.name == parameter)
+    values = set(known.choices) - {default} or {default * factor for factor in FACTORS}
+    if known.is_lots:
         values |= {usual_lots * factor for factor in (1.0, *FACTORS)}
     found = []
     for value in sorted(values):

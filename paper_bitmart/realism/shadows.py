@@ -2,8 +2,9 @@
 
 An order of others that was seen to join and to trade (`order_traces`) tells its queue twice: all that its
 level displayed stood before it when it joined, nobody when it traded. An own order that joins right behind it
-- its shadow - must therefore have exactly that order's lots ahead when its print comes. What the model says
-instead is the model's error, in lots of queue, whatever the price does afterwards.
+- its shadow - must therefore have exactly that order's lots ahead when its print comes. What must
+print there by the model, before the shadow fills, less those lots is the model's error, in lots of queue,
+whatever the price does afterwards.
 """
 
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def queue_errors(events: np.ndarray, traced: Sequence[Traded], model: QueueModel
         else:
             report = matcher.explain(number)
             if report is not None and report.ahead >= 0 and entries[number] > 0:
-                errors[number] = (report.ahead - one.lots) / entries[number]
+                errors[number] = (report.fills_after_lots - one.lots) / entries[number]
             matcher.cancel(number, int(events["recv_ns"][row]))
             heappush(free_accounts, accounts.pop(number))
         matcher.drain()

@@ -9,7 +9,7 @@ from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Kind
 from paper_bitmart.matching import matcher as matcher_module
 from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
 from paper_bitmart.matching.matcher import Matcher
-from paper_bitmart.matching.models import LOG, MODELS, ORDER_LIST, POWER, QueueModel
+from paper_bitmart.matching.models import LOG, MODELS, ORDER_LIST, PLACES, POWER, QueueModel
 
 
 def test_process_stops_before_the_first_later_event():
@@ -162,6 +162,37 @@ def test_an_order_restored_without_a_known_queue_takes_the_next_depth_message():
     desk.send(level(2, BID, 100, 7))
     report = desk.matcher.explain(1)
     assert (report.ahead, report.ahead_at_entry, report.cancelled_ahead) == (7.0, 7.0, 0.0)
+
+
+def test_the_lots_that_must_print_before_a_fill_are_the_median_of_the_places_not_their_mean():
+    """10 were ahead; of them or of 10 younger ones behind, 10 left; the younger are far likelier."""
+    desk = Desk({100: 10}, {102: 3}, queue_model=PLACES)
+    desk.place(1, BUY, 100, 5)
+    desk.send(level(1, BID, 100, 10), level(200, BID, 100, 20), level(250, BID, 100, 10))
+    report = desk.matcher.explain(1)
+    assert (report.fills_after_lots, report.ahead < 9.9) == (10.0, True)
+    desk.send(trade(260, SELL, 100, 4))
+    assert desk.matcher.explain(1).fills_after_lots == 6.0
+    desk.send(trade(261, SELL, 100, 6))
+    assert (desk.matcher.explain(1).fills_after_lots, desk.fills()) == (0.0, [])
+    desk.send(trade(262, SELL, 100, 1))
+    assert desk.fills() == [(1, 1)]
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"places"}))
+def test_without_places_the_queue_ahead_must_print_before_a_fill(name):
+    desk = Desk({100: 10}, {102: 3}, queue_model=MODELS[name])
+    desk.place(1, BUY, 100, 5)
+    desk.send(level(200, BID, 100, 20), level(250, BID, 100, 13))
+    report = desk.matcher.explain(1)
+    assert report.fills_after_lots == report.ahead > 0
+
+
+def test_nobody_knows_how_much_must_print_where_the_queue_is_unknown():
+    desk = Desk(queue_model=PLACES)
+    desk.matcher.restore_order(1, 3, BID, 100, 5, UNKNOWN_AHEAD, ns(1))
+    report = desk.matcher.explain(1)
+    assert (report.ahead, report.fills_after_lots) == (-1.0, -1.0)
 
 
 def test_an_order_before_any_market_waits_for_it():

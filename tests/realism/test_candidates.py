@@ -1,6 +1,6 @@
 import pytest
 
-from paper_bitmart.matching.models import DEFAULT_MODEL, LOG, MODELS, ORDER_LIST, POWER
+from paper_bitmart.matching.models import DEFAULT_MODEL, LOG, MODELS, ORDER_LIST, PLACES, POWER
 from paper_bitmart.realism.candidates import candidates, family, variants
 
 
@@ -24,6 +24,11 @@ def test_every_parameter_of_every_model_is_moved():
 def test_no_variant_leaves_its_range():
     assert max(one.parameters["n"] for one in variants(POWER, "n", 1.0)) <= 20
     assert [one.parameters["share"] for one in variants(ORDER_LIST, "share", 1.0)][-1] <= 1
+
+
+def test_a_number_of_places_is_whole_and_a_switch_is_off():
+    assert [one.parameters["places"] for one in variants(PLACES, "places", 1.0)] == [1, 2, 4, 8]
+    assert [one.parameters["emptied"] for one in variants(PLACES, "emptied", 1.0)] == [0.25]
 
 
 def test_a_size_is_tried_around_an_orders_usual_size():
