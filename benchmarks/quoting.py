@@ -5,12 +5,16 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from paper_bitmart.backtest.step_matcher import lean_inlined
 from paper_bitmart.matching.core import arrivals, loop, own_orders
 from paper_bitmart.matching.core.compiled import SOURCES_STAMP
 from paper_bitmart.matching.core.state import N_REPORTS, State, grow_pool, grow_rows, new_state
 from paper_bitmart.matching.models import QueueModel
 
 LIMIT_MAKER, FILL = 1, 1
+
+play = lean_inlined(getattr(loop.apply_events, "py_func", loop.apply_events))
+"""Inlined, as in the loop of compiled backtests: a call would hand over the State by value."""
 
 
 def roomy_state(model: QueueModel, window_ticks: int) -> State:
@@ -40,9 +44,9 @@ def quote(st, events, step_ns, latency_ns, size_lots):
     bid_slot = ask_slot = -1
     fills = position = cash = 0
     while i < n:
-        i = loop.apply_events(st, events, i, now_ns)
+        i = play(st, events, i, now_ns)
         bid_ticks, ask_ticks = st.best[0], -st.best[1]
-        i = loop.apply_events(st, events, i, now_ns + latency_ns)
+        i = play(st, events, i, now_ns + latency_ns)
         if i < n and events[i]["recv_ns"] <= now_ns + latency_ns:
             break
         for side in range(2):

@@ -26,7 +26,7 @@ from paper_bitmart.matching.core.state import (
 from paper_bitmart.matching.matcher import MAX_NS, WINDOW_TICKS, Matcher
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 
-EVENTS_AT_ONCE = 32
+EVENTS_AT_ONCE = loop.SPARE_ROWS
 _FAST_SOURCES = (Path(__file__), *sorted(Path(__file__).parent.glob("fast_*.py")))
 _FAST_STAMP = hashlib.sha256(b"".join(path.read_bytes() for path in _FAST_SOURCES)).hexdigest()
 

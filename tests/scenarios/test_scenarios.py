@@ -43,7 +43,11 @@ class ExplainedNaive(NaiveMatcher):
         for o in self.orders:
             if o.order_id == order_id:
                 ahead, entry = (-1 if lots is None else lots for lots in (o.ahead, o.ahead_at_entry))
-                return QueueReport(ahead, entry, o.traded_ahead, o.cancelled_ahead, 0, o.leaves, 0)
+                return QueueReport(
+                    ahead=ahead, fills_after_lots=float("nan"), ahead_at_entry=entry,
+                    traded_ahead=o.traded_ahead, cancelled_ahead=o.cancelled_ahead,
+                    displayed_lots=0, leaves_lots=o.leaves, arrived_ns=0,
+                )  # fmt: skip
         return None
 
 

@@ -28,6 +28,8 @@ LIVE = 1
 DRIFT = 50_000
 """The least delay may grow by 1 ns in 50,000 (20 ppm): clocks drift."""
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
+SPARE_ROWS = 32
+"""Rows of the far arrays that a recentering leaves free: room may be looked for once for so many events."""
 
 
 @entry_point
@@ -132,9 +134,9 @@ def close_message(st, event):
 
 @inlined
 def recenter_if_roomy(st):
-    """Follow the market with the window; put off while the far arrays cannot hold a side."""
+    """Follow the market with the window; put off while the far arrays cannot hold a side and SPARE_ROWS."""
     if wants_recenter(st):
-        room = min(st.far_keys.shape[1], st.scratch_keys.shape[0])
+        room = min(st.far_keys.shape[1], st.scratch_keys.shape[0]) - SPARE_ROWS
         if max(count_levels(st, 0), count_levels(st, 1)) < room:
             recenter(st)
 
