@@ -14,7 +14,17 @@ import typer
 
 from paper_bitmart import __version__, cli_session
 from paper_bitmart.cli_backtest import backtest, convert
-from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed, RestUrl, WsUrl
+from paper_bitmart.cli_options import (
+    Latency,
+    LatencyLoad,
+    LatencySeed,
+    MakerFee,
+    NoFees,
+    QueueModelName,
+    RestUrl,
+    TakerFee,
+    WsUrl,
+)
 from paper_bitmart.cli_realism import calibrate, score
 from paper_bitmart.cli_record import record
 from paper_bitmart.connector.hummingbot.cli import app as hummingbot_app
@@ -44,14 +54,6 @@ journal_app = typer.Typer(
 Balances = Annotated[
     list[str] | None, typer.Option("--balance", metavar="ASSET=AMOUNT", help="First deposit; repeatable.")
 ]
-QueueModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--queue-model",
-        metavar="NAME[:PARAMETER=NUMBER,...]",
-        help="How the queue ahead is estimated; see docs/matching.md.",
-    ),
-]
 EntryLatency = Annotated[
     str | None, typer.Option("--entry-latency-ms", metavar="MS", help="From you to the exchange; default 0.")
 ]
@@ -74,13 +76,6 @@ Pairs = Annotated[
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the session; see docs/sessions.md.")
 ]
-MakerFee = Annotated[
-    int | None, typer.Option("--maker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
-]
-TakerFee = Annotated[
-    int | None, typer.Option("--taker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
-]
-NoFees = Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")]
 
 
 def _version(wanted: bool) -> None:

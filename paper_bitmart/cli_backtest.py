@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
+from paper_bitmart.cli_options import (
+    Latency,
+    LatencyLoad,
+    LatencySeed,
+    MakerFee,
+    NoFees,
+    QueueModelName,
+    TakerFee,
+)
 
 if TYPE_CHECKING:
     from paper_bitmart.backtest.backtest import Progress
@@ -58,16 +66,10 @@ def backtest(
     data_latency_ms: Annotated[str | None, typer.Option(metavar="MS", help="Market data.")] = None,
     latency_load_us: LatencyLoad = None,
     seed: LatencySeed = 0,
-    queue_model: Annotated[
-        str | None, typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="See docs/matching.md.")
-    ] = None,
-    maker_fee_ppm: Annotated[
-        int | None, typer.Option(metavar="PPM", help="Parts per million; default 2500.")
-    ] = None,
-    taker_fee_ppm: Annotated[
-        int | None, typer.Option(metavar="PPM", help="Parts per million; default 2500.")
-    ] = None,
-    no_fees: Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")] = False,
+    queue_model: QueueModelName = None,
+    maker_fee_ppm: MakerFee = None,
+    taker_fee_ppm: TakerFee = None,
+    no_fees: NoFees = False,
 ) -> None:
     """Run a strategy on recorded markets and say what it earned; equal inputs give equal results.
 

@@ -25,3 +25,18 @@ RestUrl = Annotated[
 WsUrl = Annotated[
     str | None, typer.Option("--ws-url", metavar="URL", help="Of the live venue; goes with --rest-url.")
 ]
+QueueModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--queue-model",
+        metavar="NAME[:PARAMETER=NUMBER,...]",
+        help="How the queue ahead is estimated; see docs/matching.md.",
+    ),
+]
+MakerFee = Annotated[
+    int | None, typer.Option("--maker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
+]
+TakerFee = Annotated[
+    int | None, typer.Option("--taker-fee-ppm", metavar="PPM", help="Parts per million; default 2500.")
+]
+NoFees = Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")]

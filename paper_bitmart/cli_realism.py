@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed
+from paper_bitmart.cli_options import Latency, LatencyLoad, LatencySeed, QueueModelName
 
 Rules = Annotated[
     Path | None,
@@ -33,9 +33,7 @@ def score(
         Path | None,
         typer.Option(metavar="CSV", help="Exact best prices for mids; default: the capture's own book."),
     ] = None,
-    queue_model: Annotated[
-        str | None, typer.Option(metavar="NAME[:PARAMETER=NUMBER,...]", help="See docs/matching.md.")
-    ] = None,
+    queue_model: QueueModelName = None,
     latency: Latency = None,
     entry_latency_ms: Annotated[
         str | None, typer.Option(metavar="MS", help="From you to the exchange; default 0.")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from paper_bitmart.cli_options import NoFees
+
 EXIT_OK, EXIT_DIFFERENT = 0, 1
 TABLE_COLUMNS = 150
 ROWS = 40
@@ -37,7 +39,7 @@ def diff(
     taker_fee_ppm: Annotated[
         int | None, typer.Option(metavar="PPM", help="Parts per million, for everybody.")
     ] = None,
-    no_fees: Annotated[bool, typer.Option("--no-fees", help="Charge nothing.")] = False,
+    no_fees: NoFees = False,
     rows: Annotated[int, typer.Option(min=0, help="Of the table, at most.")] = ROWS,
     as_json: Annotated[bool, typer.Option("--json", help="For programs; all rows.")] = False,
 ) -> None:

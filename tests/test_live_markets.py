@@ -232,21 +232,27 @@ def test_a_live_market_has_its_own_time(capsys, changed, message):
     assert capsys.readouterr().err.startswith(message)
 
 
+async def recording_with_orders(venue, out, *more):
+    """A recording that serves an exchange, once it has filled an order there; and the keys of its account."""
+    arguments = ("record", "--source", "binance", "--with-orders", "--port", "0", "--out", out)
+    served = Served(await command(*arguments, *more, "--quiet", *urls_of(venue)))
+    await served.until_ready()
+
+    async def is_live():
+        # Within BitMart's rate limits.
+        await asyncio.sleep(0.5)
+        return await served.is_live()
+
+    await until(is_live)
+    own = {name: served.said[name][0] for name in ("key", "secret", "memo")}
+    assert (await served.buys_at_market("ETH_USDT", **own))["state"] == "filled"
+    return served, own
+
+
 async def test_a_recording_with_orders_holds_the_market_and_a_session_that_replays(tmp_path):
     venue, out = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns), tmp_path / "out"
     async with venue.serving():
-        arguments = ("record", "--source", "binance", "--with-orders", "--port", "0", "--out", out)
-        served = Served(await command(*arguments, "--balance", "USDT=100000", "--quiet", *urls_of(venue)))
-        await served.until_ready()
-
-        async def is_live():
-            # Within BitMart's rate limits.
-            await asyncio.sleep(0.5)
-            return await served.is_live()
-
-        await until(is_live)
-        own = {name: served.said[name][0] for name in ("key", "secret", "memo")}
-        assert (await served.buys_at_market("ETH_USDT", **own))["state"] == "filled"
+        served, own = await recording_with_orders(venue, out, "--balance", "USDT=100000")
         low = {"symbol": "BTC_USDT", "side": "buy", "type": "limit", "size": "1", "price": "30.00"}
         order_id = (await served.signed("/spot/v2/submit_order", low, **own))["data"]["order_id"]
         await served.signed("/spot/v3/cancel_order", {"symbol": "BTC_USDT", "order_id": order_id}, **own)
@@ -275,17 +281,7 @@ async def test_a_recording_with_orders_holds_the_market_and_a_session_that_repla
 async def test_a_disk_that_fills_ends_a_recording_with_orders_and_what_was_written_replays(tmp_path):
     venue, out = BinanceVenue(SYMBOLS, 1, SystemClock().now_ns), tmp_path / "out"
     async with venue.serving():
-        arguments = ("record", "--source", "binance", "--with-orders", "--port", "0", "--out", out)
-        served = Served(await command(*arguments, "--quiet", *urls_of(venue)))
-        await served.until_ready()
-
-        async def is_live():
-            await asyncio.sleep(0.5)
-            return await served.is_live()
-
-        await until(is_live)
-        own = {name: served.said[name][0] for name in ("key", "secret", "memo")}
-        assert (await served.buys_at_market("ETH_USDT", **own))["state"] == "filled"
+        served, _ = await recording_with_orders(venue, out)
         # Everything is on disk after a second.
         await asyncio.sleep(1.5)
         largest = max(path.stat().st_size for path in out.rglob("*") if path.is_file())

@@ -96,16 +96,9 @@ class CommandRows:
             s[FREE_TICKET] = following
         s[NEXT_NUMBER] = number
         delay_ns = self._entry_ns
-        if delay_ns is None:
-            delay_ns = self._entry.sample(s[NOW_NS])
-        # First in, first out: a later command arrives at the same instant at the earliest.
-        arrival_ns, latest_ns = s[NOW_NS] + delay_ns, s[OUT_LATEST_NS]
-        if arrival_ns < latest_ns:
-            arrival_ns = latest_ns
-        else:
-            s[OUT_LATEST_NS] = arrival_ns
-        self._put_command(tail % self._rows, arrival_ns, number, row, ORDER)
-        s[OUT_TAIL] = tail + 1
+        self._put_on_its_way(
+            self._entry.sample(s[NOW_NS]) if delay_ns is None else delay_ns, number, row, ORDER
+        )
         return row, number
 
     def put_cancel(self, row: int, number: int) -> None:
@@ -114,14 +107,19 @@ class CommandRows:
         tail = s[OUT_TAIL]
         if tail - s[OUT_HEAD] >= self._roomy:
             self._make_room(tail)
-        if delay_ns is None:
-            delay_ns = self._cancel.sample(s[NOW_NS])
-        arrival_ns, latest_ns = s[NOW_NS] + delay_ns, s[OUT_LATEST_NS]
+        self._put_on_its_way(
+            self._cancel.sample(s[NOW_NS]) if delay_ns is None else delay_ns, number, row, CANCEL
+        )
+
+    def _put_on_its_way(self, delay_ns: int, number: int, row: int, what: int) -> None:
+        """First in, first out: a later command arrives at the same instant at the earliest."""
+        s = self._s
+        tail, arrival_ns, latest_ns = s[OUT_TAIL], s[NOW_NS] + delay_ns, s[OUT_LATEST_NS]
         if arrival_ns < latest_ns:
             arrival_ns = latest_ns
         else:
             s[OUT_LATEST_NS] = arrival_ns
-        self._put_command(tail % self._rows, arrival_ns, number, row, CANCEL)
+        self._put_command(tail % self._rows, arrival_ns, number, row, what)
         s[OUT_TAIL] = tail + 1
 
     def _make_room(self, tail: int) -> None:

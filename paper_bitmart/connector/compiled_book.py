@@ -68,8 +68,7 @@ class CompiledBook(OrderBook):
         key = self._best[is_buy]
         if key == NO_KEY:
             return NAN
-        ticks = -key if is_buy else key
-        return self._prices.get(ticks) or self._exchange.price(ticks)
+        return self._prices[-key if is_buy else key]
 
     def add_listener(self, event_tag: Enum, listener: Listener) -> None:
         # What was before is not told.

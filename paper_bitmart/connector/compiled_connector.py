@@ -333,7 +333,7 @@ class CompiledPaperTrade(BitmartPaperTrade):
                 self._balances.setdefault(asset, (Decimal(0), Decimal(0)))
         exchange = self._exchange
         make = partial(exchange.trade_update, news)
-        self._tracker.filled_by(order, exchange.size(row[LOTS]), row[AT_NS], make)
+        self._tracker.filled_by(order, exchange.sizes[row[LOTS]], row[AT_NS], make)
         state = OrderState.FILLED if row[ENDS] else OrderState.PARTIALLY_FILLED
         self._tracker.reached(order, state, row[AT_NS], row[ORDER_ID])
 

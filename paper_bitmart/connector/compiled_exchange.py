@@ -47,6 +47,8 @@ _whole = Context(prec=100).divide_int
 _NO_KIND = -1
 """Kind of an order whose numbers no order can have: the venue's checks say which."""
 _NO_ROW = (0, -1)
+REMEMBERED_MAX = 100_000
+"""Prices and sizes kept as Decimals, each."""
 _NO_AMOUNT = Decimal(0)
 _MARKET = list(VenueType).index(VenueType.MARKET)
 _KINDS = {kind.value: list(VenueType).index(VenueType[kind.name]) for kind in OrderType}
@@ -70,6 +72,19 @@ quote held, base free and base held, in units and lots."""
 News = tuple[InFlightOrder, tuple[int, ...]]
 """What happened to an order: itself, and a row of NEWS_DTYPE, of which the places below are read."""
 AT_NS, ORDER_ID, LOTS, FILL_ROW, ROW, WHAT, ENDS, FIRST_AMOUNT = 0, 1, 3, 4, 5, 6, 7, 8
+
+
+class _Remembered(dict[int, Decimal]):
+    """What `make` says of whole units; it is slow, and the same ones come again."""
+
+    def __init__(self, make: Callable[[int], Decimal]) -> None:
+        self._make = make
+
+    def __missing__(self, units: int) -> Decimal:
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        value = self[units] = self._make(units)
+        return value
 
 
 class Delivery(NamedTuple):
@@ -121,7 +136,6 @@ class CompiledExchange(CommandRows):
         self.symbol, self._rates = tape.rules.symbol, fees
         self.rules = {self.symbol: tape.rules}
         self._lot, self._last_amount, self._last_lots = tape.rules.lot, _NO_AMOUNT, 0
-        self._sizes: dict[int, Decimal] = {}
         self.at_ns, self.end_ns = tape.first_ns, tape.last_ns
         given = default_balances(self.rules) if balances is None else balances
         self._opening = opened(tape.rules, ACCOUNT, given)
@@ -145,8 +159,8 @@ class CompiledExchange(CommandRows):
         self._refused = 0
         self.describe: Callable[[InFlightOrder], NewOrder]
         """How an order reads as a request; set by the connector."""
-        self.prices: dict[int, Decimal] = {}
-        """By ticks, those that were asked for."""
+        self.prices, self.sizes = _Remembered(tape.rules.price), _Remembered(tape.rules.size)
+        """By ticks and by lots."""
         self._attach()
 
     def _attach(self) -> None:
@@ -198,24 +212,6 @@ class CompiledExchange(CommandRows):
         lot = rules.lot_atoms
         return available + (base_free - start[1]) * lot, base_held * lot
 
-    def price(self, ticks: int) -> Decimal:
-        """As `SymbolRules.price`, which is slow; prices come again."""
-        price = self.prices.get(ticks)
-        if price is None:
-            if len(self.prices) > 100_000:
-                self.prices.clear()
-            price = self.prices[ticks] = self.rules[self.symbol].price(ticks)
-        return price
-
-    def size(self, lots: int) -> Decimal:
-        """As `SymbolRules.size`."""
-        size = self._sizes.get(lots)
-        if size is None:
-            if len(self._sizes) > 100_000:
-                self._sizes.clear()
-            size = self._sizes[lots] = self.rules[self.symbol].size(lots)
-        return size
-
     def trade_update(self, news: News) -> TradeUpdate:
         """The fill that `news` tell of."""
         order, row = news
@@ -228,8 +224,8 @@ class CompiledExchange(CommandRows):
             str(row[ORDER_ID]),
             order.trading_pair,
             at_ns / 1e9,
-            self.price(ticks),
-            self.size(lots),
+            self.prices[ticks],
+            self.sizes[lots],
             from_atoms(rules.notional_atoms(ticks, lots)),
             TradeFee.of_fill(order.trade_type, rules.quote, _from_e8(fee_e8)),
             role != MakerTaker.MAKER,

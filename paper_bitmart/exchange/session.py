@@ -21,7 +21,6 @@ from paper_bitmart.exchange.calls import (
     CancelOrders,
     Deposit,
     OpenAccount,
-    Run,
     SetFees,
     Submit,
     SubmitBatch,
@@ -218,7 +217,18 @@ class Session:
             BitmartError: the command was not sent, `reply` will not be called: 50022 the session is closed,
                 59002 the journal cannot be written, 30013 too many commands are in flight.
         """
-        self._put(Command(call, reply), call.account, cancels=call.cancels, travels=call.travels)
+        self._check_open()
+        command, now_ns = Command(call, reply), self.clock.now_ns()
+        try:
+            if call.travels:
+                self._wheel.send(command, call.account, now_ns, cancels=call.cancels)
+            else:
+                self._wheel.send_at_once(command, now_ns)
+        except LineFull as error:
+            raise refusal(
+                TOO_MANY_IN_FLIGHT, field="account", limit=error.limit, value=call.account
+            ) from error
+        self._wake.set()
 
     async def submit(self, account: str, order: NewOrder) -> list[Event]:
         """Send one new order; see `Venue.submit`.
@@ -229,11 +239,11 @@ class Session:
         Raises:
             BitmartError: the refusal; 59002 the journal cannot be written, 50022 the session is closed.
         """
-        return await self._send(account, Submit(account=account, order=order))
+        return await self._outcome(Submit(account=account, order=order))
 
     async def submit_batch(self, account: str, orders: Sequence[NewOrder]) -> list[Event]:
         """Send 1 to 10 new orders, all or none; see `Venue.submit_batch`, errors as `submit`."""
-        return await self._send(account, SubmitBatch(account=account, orders=tuple(orders)))
+        return await self._outcome(SubmitBatch(account=account, orders=tuple(orders)))
 
     async def cancel(
         self,
@@ -245,7 +255,7 @@ class Session:
     ) -> list[Event]:
         """Cancel one order; see `Venue.cancel`, errors as `submit`."""
         call = Cancel(account=account, order_id=order_id, client_order_id=client_order_id, symbol=symbol)
-        return await self._send(account, call, cancels=True)
+        return await self._outcome(call)
 
     async def cancel_orders(
         self,
@@ -262,61 +272,42 @@ class Session:
             client_order_ids=tuple(client_order_ids),
             symbol=symbol,
         )
-        return await self._send(account, call, cancels=True)
+        return await self._outcome(call)
 
     async def cancel_all(
         self, account: str, *, symbol: str | None = None, side: Side | None = None
     ) -> list[Event]:
         """Cancel an account's open orders; see `Venue.cancel_all`, errors as `submit`."""
         call = CancelAll(account=account, symbol=symbol, side=side)
-        return await self._send(account, call, cancels=True)
+        return await self._outcome(call)
 
     async def open_account(self, name: str, balances: Mapping[str, Decimal] | None = None) -> list[Event]:
         """Open an account, None with ample of everything; no latency, errors as `Venue.open_account`."""
         call = OpenAccount(account=name, balances=None if balances is None else dict(balances))
-        return await self._send(name, call, travels=False)
+        return await self._outcome(call)
 
     async def deposit(self, account: str, asset: str, amount: Decimal) -> list[Event]:
         """Credit an account; no latency, errors as `Venue.deposit`."""
         call = Deposit(account=account, asset=asset, amount=amount)
-        return await self._send(account, call, travels=False)
+        return await self._outcome(call)
 
     async def withdraw(self, account: str, asset: str, amount: Decimal) -> list[Event]:
         """Debit an account; no latency, errors as `Venue.withdraw`."""
         call = Withdraw(account=account, asset=asset, amount=amount)
-        return await self._send(account, call, travels=False)
+        return await self._outcome(call)
 
     async def set_fees(self, account: str, symbol: str | None, maker_ppm: int, taker_ppm: int) -> list[Event]:
         """Set an account's fee rates; no latency, errors as `Venue.set_fees`."""
         call = SetFees(account=account, symbol=symbol, maker_ppm=maker_ppm, taker_ppm=taker_ppm)
-        return await self._send(account, call, travels=False)
+        return await self._outcome(call)
 
     # --- inside ---
 
-    async def _send(
-        self,
-        account: str,
-        run: Run,
-        *,
-        cancels: bool = False,
-        travels: bool = True,
-    ) -> Any:
-        """Put a command on the line, without `travels` for no time at all, and wait for its outcome."""
+    async def _outcome(self, call: Call) -> Any:
+        """Send a command and wait for its outcome."""
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        command = Command(run, lambda result, refused: _settle(outcome, result, refused))
-        self._put(command, account, cancels=cancels, travels=travels)
+        self.send(call, lambda result, refused: _settle(outcome, result, refused))
         return await outcome
-
-    def _put(self, command: Command, account: str, *, cancels: bool, travels: bool) -> None:
-        self._check_open()
-        try:
-            if travels:
-                self._wheel.send(command, account, self.clock.now_ns(), cancels=cancels)
-            else:
-                self._wheel.send_at_once(command, self.clock.now_ns())
-        except LineFull as error:
-            raise refusal(TOO_MANY_IN_FLIGHT, field="account", limit=error.limit, value=account) from error
-        self._wake.set()
 
     def _check_open(self) -> None:
         if not self.is_open:

@@ -189,6 +189,7 @@ async def _start(options: ServeOptions, running: AsyncExitStack, echo: Callable[
     new_key = await _open_account(options, exchange)
     app = create_app(exchange.session, settings, keys=exchange.keys, faults=exchange.faults)
     server = await running.enter_async_context(Server(app, settings))
+    # Once more, or `/system/time` would be behind by what the server took to start.
     _catch_up(clock, settings)
     if isinstance(clock, PlaybackClock):
         clock.resume()

@@ -22,7 +22,7 @@ from market_script import (
 
 from paper_bitmart.bitmart.enums import Role, Side
 from paper_bitmart.bitmart.errors import BitmartError
-from paper_bitmart.exchange.calls import Cancel, Submit
+from paper_bitmart.exchange.calls import Call, Cancel, Submit
 from paper_bitmart.exchange.clock import PlaybackClock, SimulatedClock
 from paper_bitmart.exchange.events import FeedChanged, OrderAccepted, OrderCanceled, OrderFilled
 from paper_bitmart.exchange.inbox import InboxFull
@@ -422,10 +422,16 @@ async def test_a_feed_that_is_stale_refuses_orders_until_it_is_live_again():
         await x.session.submit("alice", limit("buy", 9995, 5))
 
 
+class Defect(Call, frozen=True, kw_only=True):
+    def __call__(self, venue, at_ns):
+        return [][0]
+
+
 async def test_a_defect_stops_the_session_and_answers_everybody(caplog):
     async with exchange() as x:
-        sent = x.send(x.session._send("alice", lambda venue, at_ns: [][0]))
-        await refused(sent, 59002)
+        outcome = asyncio.get_running_loop().create_future()
+        x.session.send(Defect(account="alice"), lambda result, refused: outcome.set_exception(refused))
+        await refused(outcome, 59002)
         assert isinstance(x.session.failure, IndexError)
         await refused(x.session.submit("alice", limit("buy", 9995, 5)), 50022)
 
