@@ -101,7 +101,7 @@ class _Checker:
         self._book = _CrossMatcher()
         self._is_whole = False
         self._live_since = -1
-        self._previous = np.zeros(0, EVENT_DTYPE)
+        self._previous: np.ndarray = np.zeros(0, EVENT_DTYPE)
         self._last_depth_ns = 0
 
     def feed(self, events: np.ndarray) -> None:

@@ -35,7 +35,7 @@ def test_a_bad_message_is_refused_with_place_and_rule(payload: bytes, field: str
     with pytest.raises(MessageError) as caught:
         ROWS.decode(payload)
     assert caught.value.field == field
-    assert why in caught.value.why
+    assert why.lower() in caught.value.why.lower()
 
 
 def test_endless_nesting_is_refused() -> None:
