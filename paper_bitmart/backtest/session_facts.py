@@ -16,7 +16,7 @@ from paper_bitmart.exchange.fees import FeeRates
 from paper_bitmart.exchange.markets import CoreMatchers
 from paper_bitmart.exchange.settings import VenueSettings
 from paper_bitmart.matching.latency import LatencyProfile
-from paper_bitmart.matching.models import QueueModel
+from paper_bitmart.matching.models import MODELS, QueueModel
 
 FORMAT = "paper_bitmart session 1"
 RULE_FIELDS = tuple(field.name for field in dataclasses.fields(SymbolRules) if field.init)
@@ -119,6 +119,9 @@ def read_facts(path: Path) -> SessionFacts:
         raise SessionError(path, str(error)) from error
     if facts.format != FORMAT:
         raise SessionError(path, f"format must be {FORMAT!r}, not {facts.format!r}")
+    name, params = facts.matchers.queue_model, facts.matchers.params
+    if name in MODELS and len(params) != len(MODELS[name].params):
+        raise SessionError(path, f"recorded by version {facts.version}, whose {name} has other parameters")
     return facts
 
 

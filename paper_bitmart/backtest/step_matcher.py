@@ -14,6 +14,7 @@ from paper_bitmart.matching.core.book import level_size, next_key
 from paper_bitmart.matching.core.compiled import SOURCES_STAMP
 from paper_bitmart.matching.core.state import (
     CUSTOM_SHARE,
+    LOG_ROWS,
     N_ACTIVE,
     N_GUESSES,
     N_PENDING,
@@ -64,7 +65,7 @@ def events_with_room(st):  # type: ignore[no-untyped-def]
     """How many of the next events certainly find room in every array (see `loop.has_room`), at most 32.
 
     An event adds at most one far level, print and own level, a report and a used-up size for each own order,
-    and one guess for each own level.
+    and one guess for each own level or as many as a watched level's log has rows.
     """
     active = max(st.scalars[N_ACTIVE], 1)
     count = min(
@@ -72,9 +73,9 @@ def events_with_room(st):  # type: ignore[no-untyped-def]
     )
     count = min(count, (st.reports.shape[0] - st.scalars[N_REPORTS] - 1) // active, EVENTS_AT_ONCE)
     own = st.n_own[0] + st.n_own[1]
+    count = min(count, (st.guesses.shape[0] - st.scalars[N_GUESSES] - 1) // (own + LOG_ROWS + 1))
     if own > 0:
         count = min(count, min(st.own_levels.shape[0], st.own_keys.shape[1], st.touched.shape[0]) - own - 1)
-        count = min(count, (st.guesses.shape[0] - st.scalars[N_GUESSES] - 1) // (own + EVENTS_AT_ONCE + 1))
         count = min(count, (st.taken.shape[0] - st.scalars[N_TAKEN] - 1) // active)
     return count
 

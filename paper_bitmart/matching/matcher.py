@@ -225,7 +225,8 @@ class Matcher:
         buffer = io.BytesIO()
         scalars = self._state.scalars.copy()
         scalars[state.CUSTOM_SHARE] = 0
-        for array in (*self._state._replace(scalars=scalars), slots):
+        kept = state.with_packed_log(self._state)._replace(scalars=scalars)
+        for array in (*kept, slots):
             np.lib.format.write_array(buffer, _without_padding(array), allow_pickle=False)
         return zlib.compress(buffer.getvalue(), 1)
 
@@ -239,7 +240,7 @@ class Matcher:
         buffer = io.BytesIO(zlib.decompress(blob))
         arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
         matcher = cls.__new__(cls)
-        matcher._core = state.with_aligned_records(state.State(*arrays[:-1]))
+        matcher._core = state.with_unpacked_log(state.with_aligned_records(state.State(*arrays[:-1])))
         matcher._waiting, matcher._waiting_events, matcher._is_quiet = [], 0, False
         matcher._slots = {int(order_id): int(slot) for order_id, slot in arrays[-1]}
         scalars, params = matcher._state.scalars, matcher._state.params
@@ -281,7 +282,7 @@ class Matcher:
             "orders": active,
             "own_levels": own,
             "taken": int(scalars[state.N_TAKEN]) + active + levels,
-            "guesses": int(scalars[state.N_GUESSES]) + own + levels,
+            "guesses": int(scalars[state.N_GUESSES]) + own + levels + state.LOG_ROWS + 1,
         }
         for name, size in need.items():
             if getattr(st, name).shape[-1] <= size:

@@ -147,7 +147,7 @@ POWER = QueueModel("power", queue.POWER, (3.0, 0.0))
 LOG = QueueModel("log", queue.LOG)
 BACKWEIGHTED = QueueModel("backweighted", queue.BACKWEIGHTED, (1.0, 0.0))
 ORDER_LIST = QueueModel("order_list", queue.ORDER_LIST, (16.0, 0.02))
-PLACES = QueueModel("places", queue.PLACES_MODEL, (0.2, 5.0, 2.0, float(PLACES_MAX), 1.0, 0.03))
+PLACES = QueueModel("places", queue.PLACES_MODEL, (0.2, 5.0, 0.5, float(PLACES_MAX), 1.0, 0.02))
 
 MODELS = {m.name: m for m in (CONSERVATIVE, PROPORTIONAL, POWER, LOG, BACKWEIGHTED, ORDER_LIST, PLACES)}
 DEFAULT_MODEL = PLACES

@@ -9,8 +9,17 @@ import math
 from collections import defaultdict
 from fractions import Fraction
 
-from naive_places import Guesses, Places, chance_ahead
-from naive_records import Event, OwnLevel, PendingPrint, Report, RestingOrder, share_ahead, snap
+from naive_places import WATCHED, Guesses, Places, chance_ahead
+from naive_records import (
+    Event,
+    OwnLevel,
+    PendingPrint,
+    Report,
+    RestingOrder,
+    WatchedLevel,
+    share_ahead,
+    snap,
+)
 from naive_taking import ASK, BID, IOC, LIMIT_MAKER, MARKET, Taking, at_or_better, better
 from sortedcontainers import SortedDict
 
@@ -31,6 +40,7 @@ class NaiveMatcher(Taking):
         self.orders = []  # in order of arrival, so that any selection of them is a FIFO
         self.used = defaultdict(int)  # (side, price, account) -> displayed lots used up
         self.levels = {}  # (side, price) -> OwnLevel
+        self.watched = {}  # (side, price modulo WATCHED) -> WatchedLevel
         self.pending = []
         self.reports = []
         self.live = True
@@ -82,7 +92,7 @@ class NaiveMatcher(Taking):
             ahead = Fraction(max(0, self.displayed[side].get(price, 0) - self._printed(side, price)))
         level = self._own_level(side, price)
         level.left_window = ahead is None
-        places = None if ahead is None else Places.at(ahead, level.guesses.stamp)
+        places = None if ahead is None else Places.at(ahead, self.depth_ns)
         self.orders.append(
             RestingOrder(
                 order_id,
@@ -93,7 +103,7 @@ class NaiveMatcher(Taking):
                 at_ns - self.clock_offset_ns,
                 ahead,
                 ahead_at_entry=ahead,
-                places=places or Places([], level.guesses.stamp),
+                places=places or Places([], self.depth_ns),
             )
         )
         self._report(
@@ -250,23 +260,67 @@ class NaiveMatcher(Taking):
         for p in self.pending:
             if p.exch_ns <= exch_ns and (p.side, p.price) in self.levels:
                 self.levels[p.side, p.price].included += p.lots
+            watched = self._watched(p.side, p.price)
+            if p.exch_ns <= exch_ns and watched is not None:
+                watched.included += p.lots
         self.pending = [p for p in self.pending if p.exch_ns > exch_ns]
 
     def _end_message(self, event):
         self.in_message = False
         for (side, price), level in self.levels.items():
             if level.included > 0:  # printed and refilled: what is published did not change
-                self._own_level_changed(event, side, price, level.known, 0)
+                self._own_level_changed(event, side, price, level.known, 0, None)
+        for level in self.watched.values():
+            if level.included > 0:
+                self._note(level, level.known, False)
 
     def _change_level(self, event):
         side, price, lots = event.side, event.price_ticks, event.size_lots
+        before = self.displayed[side].get(price, 0)
         self._set_level(side, price, lots)
+        watched = self._watch(side, price, before, lots, event.flags)
         if (side, price) in self.levels:
-            self._own_level_changed(event, side, price, lots, event.flags)
+            self._own_level_changed(event, side, price, lots, event.flags, watched)
+        if watched is not None:
+            self._note(watched, lots, self._is_touch(side, price))
         if lots > 0:
             self._fill_by_quote(event, 1 - side)
 
-    def _own_level_changed(self, event, side, price, lots, flags):
+    # Levels near the market are watched, whether we rest there or not
+
+    def _watched(self, side, price):
+        level = self.watched.get((side, price % WATCHED))
+        return level if level is not None and level.price == price else None
+
+    def _watch(self, side, price, before, lots, flags):
+        """The watched level of a price that changes; its watch may begin or end with that."""
+        level, slot = self._watched(side, price), (side, price % WATCHED)
+        if level is not None:
+            if not flags & (Flag.LEFT_WINDOW | Flag.ENTERED_WINDOW):
+                return level
+            del self.watched[slot]
+        if lots == 0 or abs(price - self._best(side)) >= WATCHED // 2:
+            return None
+        self.watched[slot] = level = WatchedLevel(price, before, Guesses())
+        if flags & Flag.ENTERED_WINDOW:
+            level.known = lots
+            level.guesses.settle(lots, self.depth_ns)
+            return None
+        level.guesses.settle(before, -math.inf if self.previous_depth_ns is None else self.previous_depth_ns)
+        return level
+
+    def _best(self, side):
+        return self.displayed[side].keys()[-1 if side == BID else 0]
+
+    def _is_touch(self, side, price):
+        return not self.displayed[side] or at_or_better(side, price, self._best(side))
+
+    def _note(self, level, lots, is_touch):
+        printed, level.included = level.included, 0
+        expected, level.known = max(0, level.known - printed), lots
+        level.guesses.update(printed, expected, lots, self.depth_ns, self.publish_ns / 1e9, is_touch)
+
+    def _own_level_changed(self, event, side, price, lots, flags, watched):
         level = self.levels[side, price]
         printed, level.included = level.included, 0
         if flags & Flag.LEFT_WINDOW:
@@ -286,7 +340,7 @@ class NaiveMatcher(Taking):
                 order.ahead_at_entry = order.ahead
                 continue
             if self.queue_model == "places" and order.ahead is not None:
-                self._move_places(event, level, order, printed, expected, lots, came_back, spent)
+                self._move_places(event, watched, order, printed, expected, lots, came_back, spent)
                 continue
             if not came_back and order.ahead is not None:
                 if lots < expected:
@@ -294,16 +348,16 @@ class NaiveMatcher(Taking):
                 elif self.previous_depth_ns <= order.arrived_exch_ns:
                     self._joined_amid_additions(order, lots - expected)
             self._cap(order, lots)
-        level.guesses.update(printed, expected, lots, self.depth_ns, self.publish_ns / 1e9)
 
-    def _move_places(self, event, level, order, printed, expected, lots, came_back, spent):
+    def _move_places(self, event, watched, order, printed, expected, lots, came_back, spent):
         """Model `places`: where the order may stand now, and whether the message's prints had reached it."""
         places, was = order.places, order.ahead
         cancelled = 0 if came_back else max(0, expected - lots)
         included = places.window - min(places.window, self._printed(order.side, order.price))
-        chance = chance_ahead(
-            level.guesses, places.joined_stamp, cancelled, self.depth_ns, self.publish_ns / 1e9
-        )
+        guesses = watched.guesses if watched is not None else Guesses()
+        is_touch = self._is_touch(order.side, order.price)
+        publish_s = self.publish_ns / 1e9
+        chance = chance_ahead(guesses, places.joined_ns, cancelled, self.depth_ns, publish_s, is_touch)
         due = places.message(expected + printed, included, cancelled, lots == 0, chance)
         order.ahead = places.mean
         gone = was - order.ahead
@@ -377,6 +431,7 @@ class NaiveMatcher(Taking):
     def _rebase(self, event):
         self.depth_ns = self.previous_depth_ns = event.exch_ns
         self.pending = []
+        self.watched.clear()
         for side in (BID, ASK):
             self._fill_passed(event, side)
             for (level_side, price), level in self.levels.items():
@@ -401,7 +456,6 @@ class NaiveMatcher(Taking):
         if level.left_window:
             return
         level.known = self.displayed[side].get(price, 0)
-        level.guesses.settle(level.known, self.depth_ns)
         for order in self._own(side, price):
             order.last_cancelled_ahead = Fraction(0)
             if self.queue_model == "places" and order.ahead is not None:
@@ -415,8 +469,7 @@ class NaiveMatcher(Taking):
     def _own_level(self, side, price):
         known = self.displayed[side].get(price, 0)
         if (side, price) not in self.levels:
-            level = self.levels[side, price] = OwnLevel(known, guesses=Guesses())
-            level.guesses.settle(known, self.depth_ns)
+            self.levels[side, price] = OwnLevel(known)
         return self.levels[side, price]
 
     @staticmethod

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from naive_records import snap
 
-YOUNG_S, SETTLED_S, MIXED_PER_S, PLACES_MAX, STEADY = 0.2, 5.0, 2.0, 12, 0.03
+YOUNG_S, SETTLED_S, MIXED_PER_S, PLACES_MAX, STEADY = 0.2, 5.0, 0.5, 12, 0.02
+WATCHED = 64
 HALF, LIGHT, RATIO_MAX = 0.5 - 1e-6, 1e-4, 50.0
 GUESSES_MAX, FADED, ROUNDS = 256, 0.02, 4
 
@@ -21,17 +22,19 @@ def grain(lots):
 
 @dataclass
 class Guess:
-    """An order of others; `is_settled`: it stood there when the level was first looked at, or after a gap."""
+    """An order of others; `is_settled`: it stood there when the level's watch began."""
 
     lots: int
-    stamp: int
-    born_ns: int
+    born_ns: float
     is_settled: bool = False
     alive: float = 1.0
 
-    def rate(self, now_ns):
+    def rate(self, now_ns, is_touch):
         age_s = (now_ns - self.born_ns) / 1e9 + (SETTLED_S if self.is_settled else 0.0)
-        return 1.0 / (max(age_s, 0.0) + YOUNG_S) + STEADY
+        return rate_at(age_s, is_touch)
+
+    def was_there(self, at_ns):
+        return self.is_settled or self.born_ns <= at_ns
 
     def leave(self, chance):
         gone = min(1.0, chance) * self.alive
@@ -39,17 +42,20 @@ class Guess:
         return gone * self.lots
 
 
+def rate_at(age_s, is_touch):
+    return 1.0 / (max(age_s, 0.0) + YOUNG_S) + (STEADY if is_touch else 0.0)
+
+
 @dataclass
 class Guesses:
     """Guessed orders of a level, oldest first, each with the probability that it still stands."""
 
     orders: list = field(default_factory=list)
-    stamp: int = 1
 
-    def settle(self, lots, now_ns):
-        self.orders = [Guess(lots, 0, now_ns, True)] if lots > 0 else []
+    def settle(self, lots, born_ns):
+        self.orders = [Guess(lots, born_ns, True)] if lots > 0 else []
 
-    def update(self, printed, expected, lots, now_ns, publish_s):
+    def update(self, printed, expected, lots, now_ns, publish_s, is_touch):
         """The front traded; what came is one order; what left may have been anybody."""
         if lots == 0:
             self.orders = []
@@ -58,7 +64,7 @@ class Guesses:
         if lots > expected:
             self._join(lots - expected, now_ns)
         elif lots < expected:
-            self._fade(expected - lots, now_ns, publish_s)
+            self._fade(expected - lots, now_ns, publish_s, is_touch)
 
     def _join(self, lots, now_ns):
         if len(self.orders) >= GUESSES_MAX:
@@ -66,8 +72,7 @@ class Guesses:
             last.alive = (last.alive * last.lots + lots) / (last.lots + lots)
             last.lots += lots
             return
-        self.orders.append(Guess(lots, self.stamp, now_ns))
-        self.stamp += 1
+        self.orders.append(Guess(lots, now_ns))
 
     def _trade(self, left):
         while left > 0 and self.orders:
@@ -80,8 +85,8 @@ class Guesses:
             left -= standing
             del self.orders[0]
 
-    def _fade(self, lots, now_ns, publish_s):
-        rates = [(guess, guess.rate(now_ns)) for guess in self.orders[::-1]]
+    def _fade(self, lots, now_ns, publish_s, is_touch):
+        rates = [(guess, guess.rate(now_ns, is_touch)) for guess in self.orders[::-1]]
         twins = sum(rate * guess.alive for guess, rate in rates if guess.lots == lots)
         one = chance_of_one(twins, hazard_of_all(rates), lots, publish_s)
         left = float(lots)
@@ -112,14 +117,14 @@ class Places:
     """Where one order may stand: [lots ahead, weight]; what printed since the last depth message."""
 
     rows: list
-    joined_stamp: int
+    joined_ns: float
     window: int = 0
     early: int = 0
     filled: int = 0
 
     @classmethod
-    def at(cls, ahead, stamp):
-        return cls([(float(ahead), 1.0)], stamp)
+    def at(cls, ahead, joined_ns):
+        return cls([(float(ahead), 1.0)], joined_ns)
 
     def stand_at(self, lots):
         self.rows, self.window, self.early, self.filled = [(float(lots), 1.0)], 0, 0, 0
@@ -208,18 +213,20 @@ def kept(rows):
     return [(lots, weight / total) for lots, weight in merged]
 
 
-def chance_ahead(guesses, joined_stamp, cancelled, now_ns, publish_s):
+def chance_ahead(guesses, joined_ns, cancelled, now_ns, publish_s, is_touch):
     """A function of (ahead, behind): the probability that the cancelled lots were ahead."""
 
-    front = [g for g in guesses.orders if g.stamp < joined_stamp][::-1]
-    back = [g for g in guesses.orders if g.stamp >= joined_stamp][::-1]
+    front = [g for g in guesses.orders if g.was_there(joined_ns)][::-1]
+    back = [g for g in guesses.orders if not g.was_there(joined_ns)][::-1]
 
     def sums(side, room):
         lots = float(sum(g.lots * g.alive for g in side))
         if lots == 0:
             return None, 0.0
-        twins = sum(g.rate(now_ns) * g.alive for g in side if g.lots == cancelled) * min(1.0, room / lots)
-        rates = sum(g.rate(now_ns) * g.alive * g.lots for g in side)
+        twins = sum(g.rate(now_ns, is_touch) * g.alive for g in side if g.lots == cancelled) * min(
+            1.0, room / lots
+        )
+        rates = sum(g.rate(now_ns, is_touch) * g.alive * g.lots for g in side)
         return rates / lots, twins if room >= cancelled else 0.0
 
     def chance(ahead, behind):
@@ -229,8 +236,8 @@ def chance_ahead(guesses, joined_stamp, cancelled, now_ns, publish_s):
             return 1.0
         rate_ahead, twins_ahead = sums(front, ahead)
         rate_behind, twins_behind = sums(back, behind)
-        rate_ahead = 1.0 / (SETTLED_S + YOUNG_S) + STEADY if rate_ahead is None else rate_ahead
-        rate_behind = 1.0 / YOUNG_S + STEADY if rate_behind is None else rate_behind
+        rate_ahead = rate_at(SETTLED_S, is_touch) if rate_ahead is None else rate_ahead
+        rate_behind = rate_at(0.0, is_touch) if rate_behind is None else rate_behind
         ratio = min(RATIO_MAX, max(1 / RATIO_MAX, rate_behind / rate_ahead))
         several = leave_evenly(ahead, behind, float(cancelled), ratio) / cancelled
         twins = twins_ahead + twins_behind

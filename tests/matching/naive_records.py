@@ -74,7 +74,16 @@ class OwnLevel:
     included: int = 0
     unexplained: int = 0
     left_window: bool = False
-    guesses: object = None
+
+
+@dataclass
+class WatchedLevel:
+    """A price near the market: what it showed, who stands; prints that the current message includes."""
+
+    price: int
+    known: int
+    guesses: object
+    included: int = 0
 
 
 @dataclass

@@ -52,6 +52,8 @@ class Taking:
     def _take(self, order_id, account, side, limit, size, budget, stp, at_ns):
         leaves = size
         for price in self._prices_to_take(side, limit):
+            if price not in self.displayed[side] and not self._own(side, price, account):
+                continue  # only other accounts rest there
             if size == 0:
                 leaves = budget // price
             if leaves == 0:

@@ -31,6 +31,7 @@ def validate_state(matcher):
     used = {name: set() for name in state.POOLS}
     for side in (0, 1):
         _check_own_side(st, side, used)
+    _check_watched(st, used)
     _check_pools(st, used)
     assert st.scalars[state.N_TOUCHED] == 0
     assert st.scalars[state.IN_MESSAGE] == 0
@@ -88,16 +89,38 @@ def _check_level(st, slot, used):
     assert level["head"] < 0 or level["tail"] == previous
     accounts = [int(st.taken[i]["account"]) for i in _chain(st.taken, level["taken_head"], used["taken"])]
     assert len(accounts) == len(set(accounts)), "one record of used size per account"
-    guesses = list(_chain(st.guesses, level["oldest"], used["guesses"]))
-    assert len(guesses) == level["n_guesses"]
-    assert [int(st.guesses[i]["prev"]) for i in guesses] == [-1, *guesses][: len(guesses)]
+    guesses = _check_guesses(st, level, used)
     if st.scalars[state.QUEUE_MODEL] == ORDER_LIST:
         lots = sum(int(st.guesses[i]["lots"]) for i in guesses)
         assert lots == level["known_lots"], "guesses add up to the displayed size"
+    else:
+        assert not guesses
+
+
+def _check_guesses(st, level, used):
+    guesses = list(_chain(st.guesses, level["oldest"], used["guesses"]))
+    assert len(guesses) == level["n_guesses"]
+    assert [int(st.guesses[i]["prev"]) for i in guesses] == [-1, *guesses][: len(guesses)]
     assert all(st.guesses[i]["lots"] > 0 and 0.0 < st.guesses[i]["alive"] <= 1.0 for i in guesses)
-    if st.scalars[state.QUEUE_MODEL] == PLACES_MODEL:
+    return guesses
+
+
+def _check_watched(st, used):
+    for slot in range(2 * state.WATCHED):
+        level = st.watched[slot]
+        guesses = _check_guesses(st, level, used)
+        if level["price"] == state.NO_PRICE:
+            assert not guesses
+            assert level["n_rows"] == 0
+            continue
+        assert st.scalars[state.QUEUE_MODEL] == PLACES_MODEL
+        assert level["price"] % state.WATCHED == slot % state.WATCHED
+        assert level["n_rows"] <= state.LOG_ROWS
         lots = sum(st.guesses[i]["lots"] * st.guesses[i]["alive"] for i in guesses)
         assert lots <= level["known_lots"] * (1 + 1e-6), "no more stands there than is displayed"
+        sizes = [int(row["lots"]) for row in st.watch_log[slot, : level["n_rows"]] if not row["is_print"]]
+        shown = _size(st, slot // state.WATCHED, int(level["price"]))
+        assert [int(level["known_lots"]), *sizes][-1] == shown, "the log ends with the displayed size"
 
 
 def _check_pools(st, used):

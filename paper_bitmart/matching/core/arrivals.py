@@ -146,6 +146,9 @@ def take(st, order_id, account, side, limit_key, size, budget, stp, at_ns):
         key = max(shown, own)
         if key == NO_KEY or key < limit_key:
             return leaves, False
+        if shown != key and first_own_order(st, other, key, account) < 0:
+            own = next_own_key(st, other, key)  # only other accounts rest there
+            continue
         price = abs(key)
         if size == 0:
             leaves = budget // price

@@ -1,9 +1,10 @@
 """Who left? The probability that an unexplained drop of a level stood ahead of an own order.
 
 Two stories compete. One guessed order of exactly the dropped size was cancelled (a *twin*). Or several were,
-each lot at its own hazard: 1 / (age + young_s) + steady, the law that young orders leave first but no order
-stays for ever; as many leave as the drop says, so that a drop of nearly everything leaves nearly nobody.
-Parameters: models.py.
+each lot at its own hazard: 1 / (age + young_s), and `steady` besides at the best price of its side: young
+orders leave first, and old ones leave when the market comes near. As many leave as the drop says, so that a
+drop of nearly everything leaves nearly nobody. Both numbers are what public feeds say of cancels, for the
+most part (docs/decisions/0051). Parameters: models.py.
 """
 
 import math
@@ -15,50 +16,60 @@ YOUNG_S, SETTLED_S, MIXED, PLACES, EMPTIED, STEADY = 0, 1, 2, 3, 4, 5
 """Indices into State.params of the model `places`."""
 SECOND = 1e9
 TWINS_AHEAD, TWINS_BEHIND, HAZARD_AHEAD, HAZARD_BEHIND, LOTS_AHEAD, LOTS_BEHIND = 0, 1, 2, 3, 4, 5
-"""Indices into State.scratch_hazards."""
+"""Indices into State.scratch_hazards: sums over guesses of twins' hazards, of hazards times lots, of lots."""
 HAZARD_RATIO_MAX = 50.0
 """No lot behind is taken to be likelier to leave than so many ahead, nor the reverse."""
 
 
 @inlined
-def hazard_at(st, age_s):
-    """Rate at which an order of this age leaves, up to a factor."""
-    return 1.0 / (max(age_s, 0.0) + st.params[YOUNG_S]) + st.params[STEADY]
+def hazard_at(st, age_s, is_touch):
+    """Rate at which an order of this age leaves, up to a factor. is_touch: its level is the best price."""
+    return 1.0 / (max(age_s, 0.0) + st.params[YOUNG_S]) + (st.params[STEADY] if is_touch else 0.0)
 
 
 @inlined
-def hazard(st, guess):
+def hazard(st, guess, now_ns, is_touch):
     """The rate of a guessed order. What stood there before we looked is settled."""
-    age_s = (st.scalars[LAST_DEPTH_NS] - guess["born_ns"]) / SECOND
+    age_s = (now_ns - guess["born_ns"]) / SECOND
     if guess["stamp"] == 0:
         age_s += st.params[SETTLED_S]
-    return hazard_at(st, age_s)
+    return hazard_at(st, age_s, is_touch)
 
 
 @inlined
-def chance_of_one(st, twins, hazards, lots):
+def chance_of_one(st, twins, hazards, lots, publish_ns):
     """Probability that a drop of `lots` was one order: twins' hazards against those of all lots there.
 
     The longer messages wait, the likelier one shows several orders' doings.
     """
     if twins <= 0.0:
         return 0.0
-    mixed = st.params[MIXED] * min(st.scalars[PUBLISH_NS] / SECOND, 1.0)
+    mixed = st.params[MIXED] * min(publish_ns / SECOND, 1.0)
     return twins / (twins + mixed * hazards / lots)
 
 
+@inlined
+def know_no_guesses(st):
+    """Empty scratch_hazards: nothing is known of the queue."""
+    for i in range(len(st.scratch_hazards)):
+        st.scratch_hazards[i] = 0.0
+
+
 @compiled
-def weigh_guesses(st, level, lots, joined_stamp):
-    """Fill scratch_hazards: hazards of twins of `lots` and hazard-weighted lots, ahead and behind; lots."""
-    sums = st.scratch_hazards
-    for i in range(len(sums)):
-        sums[i] = 0.0
+def weigh_guesses(st, level, lots, joined_ns, is_touch):
+    """Fill scratch_hazards: hazards of twins of `lots`, hazard-weighted lots, lots, ahead and behind.
+
+    joined_ns: venue time of the message that an order found when it came. Who was there then is ahead, and
+    so is what stood at the level before its watch began.
+    """
+    know_no_guesses(st)
+    sums, now_ns = st.scratch_hazards, st.scalars[LAST_DEPTH_NS]
     slot = level["newest"]
     while slot >= 0:
         guess = st.guesses[slot]
         alive = guess["alive"]
-        rate = hazard(st, guess) * alive
-        behind = 0 if guess["stamp"] < joined_stamp else 1
+        rate = hazard(st, guess, now_ns, is_touch) * alive
+        behind = 0 if guess["stamp"] == 0 or guess["born_ns"] <= joined_ns else 1
         if guess["lots"] == lots:
             sums[TWINS_AHEAD + behind] += rate
         sums[HAZARD_AHEAD + behind] += rate * guess["lots"]
@@ -67,7 +78,7 @@ def weigh_guesses(st, level, lots, joined_stamp):
 
 
 @inlined
-def chance_ahead(st, ahead, behind, cancelled):
+def chance_ahead(st, ahead, behind, cancelled, is_touch):
     """Probability that the cancelled lots were ahead, with so many lots of others ahead and behind.
 
     Uses what weigh_guesses() found; 0 or 1 where nobody stands on one side.
@@ -78,8 +89,8 @@ def chance_ahead(st, ahead, behind, cancelled):
         return 1.0
     sums = st.scratch_hazards
     twins_ahead, twins_behind = 0.0, 0.0
-    rate_ahead = hazard_at(st, st.params[SETTLED_S])
-    rate_behind = hazard_at(st, 0.0)
+    rate_ahead = hazard_at(st, st.params[SETTLED_S], is_touch)
+    rate_behind = hazard_at(st, 0.0, is_touch)
     if sums[LOTS_AHEAD] > 0.0:
         rate_ahead = sums[HAZARD_AHEAD] / sums[LOTS_AHEAD]
         if ahead >= cancelled:
@@ -92,7 +103,8 @@ def chance_ahead(st, ahead, behind, cancelled):
     chance = leave_evenly(ahead, behind, cancelled, ratio) / cancelled
     twins = twins_ahead + twins_behind
     if twins > 0.0:
-        one = chance_of_one(st, twins, ahead * rate_ahead + behind * rate_behind, cancelled)
+        hazards = ahead * rate_ahead + behind * rate_behind
+        one = chance_of_one(st, twins, hazards, cancelled, st.scalars[PUBLISH_NS])
         chance = one * twins_ahead / twins + (1.0 - one) * chance
     return chance
 

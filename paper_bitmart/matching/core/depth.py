@@ -6,7 +6,7 @@ print explains is a cancel, which the queue model splits; a rise stands behind u
 """
 
 from paper_bitmart.matching.core.book import is_unpublished, level_size, set_level
-from paper_bitmart.matching.core.cancels import weigh_guesses
+from paper_bitmart.matching.core.cancels import know_no_guesses, weigh_guesses
 from paper_bitmart.matching.core.compiled import compiled, inlined
 from paper_bitmart.matching.core.fills import fill_by_quote, fill_resting
 from paper_bitmart.matching.core.guessed_orders import (
@@ -20,10 +20,15 @@ from paper_bitmart.matching.core.guessed_orders import (
     youngest_of_size,
 )
 from paper_bitmart.matching.core.own_orders import drop_own_level_if_idle, find_own_level, refresh_taken
-from paper_bitmart.matching.core.places import cap_places, message_moves, some_joined_first, stand_at
+from paper_bitmart.matching.core.places import (
+    cap_places,
+    is_contested,
+    message_moves,
+    some_joined_first,
+    stand_at,
+)
 from paper_bitmart.matching.core.prints import budget_left, pending_lots
 from paper_bitmart.matching.core.queue import ORDER_LIST, PLACES_MODEL, cancelled_ahead
-from paper_bitmart.matching.core.standing import fade, trade_front
 from paper_bitmart.matching.core.state import (
     CUSTOM_SHARE,
     LAST_DEPTH_NS,
@@ -38,6 +43,7 @@ from paper_bitmart.matching.core.state import (
     key_of,
     snap,
 )
+from paper_bitmart.matching.core.watched import catch_up, note_print, note_size, stop_all, watch
 from paper_bitmart.matching.reports import Evidence
 
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
@@ -54,9 +60,12 @@ def begin_message(st, exch_ns):
     if exch_ns > st.scalars[PREV_DEPTH_NS] > NO_KEY:
         st.scalars[PUBLISH_NS] = min(st.scalars[PUBLISH_NS], exch_ns - st.scalars[PREV_DEPTH_NS])
     kept = 0
+    is_places = st.scalars[QUEUE_MODEL] == PLACES_MODEL
     for i in range(st.scalars[N_PENDING]):
         pending = st.pending[i]
         if pending["exch_ns"] <= exch_ns:
+            if is_places:
+                note_print(st, pending["side"], abs(pending["key"]), pending["lots"])
             own_level = find_own_level(st, pending["side"], abs(pending["key"]))
             if own_level >= 0:
                 st.own_levels[own_level]["included_lots"] += pending["lots"]
@@ -89,7 +98,7 @@ def end_message(st, event):
         level = st.own_levels[own_level]
         level["touched"] = 0
         if level["included_lots"] > 0:
-            own_level_changed(st, event, own_level, level["known_lots"], 0)
+            own_level_changed(st, event, own_level, level["known_lots"], 0, -1)
         drop_own_level_if_idle(st, own_level)
     st.scalars[N_TOUCHED] = 0
 
@@ -98,11 +107,16 @@ def end_message(st, event):
 def apply_level(st, event):
     """One level of a depth message."""
     side, price, lots = event["side"], event["price_ticks"], event["size_lots"]
-    set_level(st, side, price, lots)
+    before = set_level(st, side, price, lots)
+    watched = -1
+    if st.scalars[QUEUE_MODEL] == PLACES_MODEL:
+        watched = watch(st, side, price, before, lots, event["flags"])
     own_level = find_own_level(st, side, price)
     if own_level >= 0:
         touch(st, own_level)
-        own_level_changed(st, event, own_level, lots, event["flags"])
+        own_level_changed(st, event, own_level, lots, event["flags"], watched)
+    if watched >= 0:
+        note_size(st, watched, side, lots)
     if lots > 0:
         other = 1 - side
         n = st.n_own[other]
@@ -111,8 +125,8 @@ def apply_level(st, event):
 
 
 @inlined
-def own_level_changed(st, event, own_level, lots, flags):
-    """Re-estimate the queues at an own level whose published size is now `lots`."""
+def own_level_changed(st, event, own_level, lots, flags, watched):
+    """Re-estimate the queues at an own level whose published size is now `lots`. watched: its slot or -1."""
     level = st.own_levels[own_level]
     printed = level["included_lots"]
     level["included_lots"] = 0
@@ -127,8 +141,7 @@ def own_level_changed(st, event, own_level, lots, flags):
     level["unexplained_lots"] = 0 if came_back else max(0, expected - lots)
     refresh_taken(st, own_level, printed, lots)
     if st.scalars[QUEUE_MODEL] == PLACES_MODEL:
-        move_places(st, event, own_level, printed, expected, lots, came_back)
-        update_guesses(st, level, printed, expected, lots)
+        move_places(st, event, own_level, printed, expected, lots, came_back, watched)
         return
     slot = level["head"]
     while slot >= 0:
@@ -144,19 +157,20 @@ def own_level_changed(st, event, own_level, lots, flags):
                     joined_amid_additions(st, slot, lots - expected)
             cap_ahead(st, slot, lots)
         slot = order["next"]
-    if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
         update_guesses(st, level, printed, expected, lots)
 
 
 @compiled
-def move_places(st, event, own_level, printed, expected, lots, came_back):
+def move_places(st, event, own_level, printed, expected, lots, came_back, watched):
     """Model `places`: what a message says of the places of a level's orders, and whom its prints reached.
 
-    event: the message's level, or what ended it; the evidence of a fill.
+    event: the message's level, or what ended it; the evidence of a fill. watched: slot, -1 if none.
     """
     level = st.own_levels[own_level]
     pending = pending_lots(st, level["side"], level["key"])
     cancelled = 0 if came_back else max(0, expected - lots)
+    is_touch = level["key"] >= st.best[level["side"]]
     st.scalars[PRINT_STAMP] += 1  # the level's prints are spent once per account, like one print
     slot = level["head"]
     while slot >= 0:
@@ -171,8 +185,8 @@ def move_places(st, event, own_level, printed, expected, lots, came_back):
             was = order["ahead"]
             included = order["window_lots"] - min(order["window_lots"], pending)
             if cancelled > 0:
-                weigh_guesses(st, level, cancelled, order["joined_stamp"])
-            due = message_moves(st, slot, expected + printed, included, cancelled, lots == 0)
+                weigh_queue(st, slot, watched, expected + printed, cancelled, is_touch)
+            due = message_moves(st, slot, expected + printed, included, cancelled, lots == 0, is_touch)
             gone = was - order["ahead"]
             order["cancelled_ahead"] += gone
             if not came_back and lots > expected and st.scalars[PREV_DEPTH_NS] <= order["arrived_exch_ns"]:
@@ -185,6 +199,16 @@ def move_places(st, event, own_level, printed, expected, lots, came_back):
                 st.account_spent[order["account"]] += take
                 fill_by_message(st, event, slot, take, printed, was)
         slot = after
+
+
+@inlined
+def weigh_queue(st, slot, watched, known, cancelled, is_touch):
+    """Weigh the guesses ahead of and behind an order, if it matters who of them left and any are known."""
+    if watched < 0 or not is_contested(st, slot, known):
+        know_no_guesses(st)
+        return
+    catch_up(st, watched)
+    weigh_guesses(st, st.watched[watched], cancelled, st.orders[slot]["joined_ns"], is_touch)
 
 
 @inlined
@@ -205,16 +229,9 @@ def update_guesses(st, level, printed, expected, lots):
     if lots == 0:
         forget(st, level)
         return
-    is_places = st.scalars[QUEUE_MODEL] == PLACES_MODEL
-    if is_places:
-        trade_front(st, level, printed)
-    else:
-        eat_front(st, level, printed)
+    eat_front(st, level, printed)
     if lots >= expected:
         join(st, level, lots - expected)
-        return
-    if is_places:
-        fade(st, level, expected - lots)
         return
     slot = youngest_of_size(st, level, expected - lots)
     if slot < 0:
@@ -293,6 +310,7 @@ def cap_ahead(st, slot, lots):
 def end_snapshot(st, event):
     """Re-base every own order on a fresh book after a gap."""
     st.scalars[N_PENDING] = 0
+    stop_all(st)
     for side in range(2):
         fill_passed_orders(st, event, side)
         j = st.n_own[side] - 1
@@ -306,7 +324,7 @@ def end_snapshot(st, event):
             level["left_window"] = 1 if unpublished else 0
             if not unpublished:
                 level["known_lots"] = lots
-                if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
+                if st.scalars[QUEUE_MODEL] == ORDER_LIST:
                     forget(st, level)
                     join_settled(st, level, lots)
                 slot = level["head"]
@@ -314,7 +332,7 @@ def end_snapshot(st, event):
                     order = st.orders[slot]
                     order["last_cancelled_ahead"] = 0.0
                     if st.scalars[QUEUE_MODEL] == PLACES_MODEL and order["ahead"] < UNKNOWN_AHEAD:
-                        message_moves(st, slot, 0, order["window_lots"], 0, False)
+                        message_moves(st, slot, 0, order["window_lots"], 0, False, False)
                     cap_ahead(st, slot, lots)
                     slot = st.orders[slot]["next"]
                 refresh_taken(st, own_level, 0, lots)

@@ -14,6 +14,12 @@ GUESSES_PER_LEVEL_MAX = 256
 
 @inlined
 def join(st, level, lots):
+    """A new order at the back, as of the last depth message."""
+    join_at(st, level, lots, st.scalars[LAST_DEPTH_NS])
+
+
+@inlined
+def join_at(st, level, lots, born_ns):
     """A new order at the back; when the list is full it is merged into the youngest."""
     if lots <= 0:
         return
@@ -29,7 +35,7 @@ def join(st, level, lots):
     st.scalars[N_GUESSES] += 1
     guess["lots"] = lots
     guess["alive"] = 1.0
-    guess["born_ns"] = st.scalars[LAST_DEPTH_NS]
+    guess["born_ns"] = born_ns
     guess["stamp"] = level["next_stamp"]
     level["next_stamp"] += 1
     level["n_guesses"] += 1
@@ -45,8 +51,14 @@ def join(st, level, lots):
 @inlined
 def join_settled(st, level, lots):
     """All that stands at a level after a gap: nobody knows its orders, or who of them is ahead."""
+    join_settled_at(st, level, lots, st.scalars[LAST_DEPTH_NS])
+
+
+@inlined
+def join_settled_at(st, level, lots, born_ns):
+    """All that stands at a level when somebody first looks; it has stood there since `born_ns` at least."""
     if lots > 0:
-        join(st, level, lots)
+        join_at(st, level, lots, born_ns)
         st.guesses[level["newest"]]["stamp"] = 0
 
 

@@ -12,6 +12,7 @@ from paper_bitmart.matching.core.state import (
     IN_SNAPSHOT,
     LAST_DEPTH_NS,
     LAST_RECV_NS,
+    LOG_ROWS,
     N_ACTIVE,
     N_GUESSES,
     N_PENDING,
@@ -57,12 +58,12 @@ def has_room(st):
         st.far_keys.shape[1] > max(st.n_far[0], st.n_far[1])
         and st.pending.shape[0] > st.scalars[N_PENDING]
         and st.reports.shape[0] > st.scalars[N_REPORTS] + active
+        and st.guesses.shape[0] > st.scalars[N_GUESSES] + own + LOG_ROWS + 1
         and (
             own == 0
             or (
                 st.own_levels.shape[0] > own + 1
                 and st.own_keys.shape[1] > own + 1
-                and st.guesses.shape[0] > st.scalars[N_GUESSES] + own + 1
                 and st.touched.shape[0] > own + 1
                 and st.taken.shape[0] > st.scalars[N_TAKEN] + active
             )

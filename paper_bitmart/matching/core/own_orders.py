@@ -10,6 +10,7 @@ from paper_bitmart.matching.core.state import (
     FREE_ORDER,
     FREE_OWN_LEVEL,
     FREE_TAKEN,
+    LAST_DEPTH_NS,
     N_ACTIVE,
     N_TAKEN,
     QUEUE_MODEL,
@@ -58,7 +59,7 @@ def ensure_own_level(st, side, price):
     level["oldest"] = level["newest"] = -1
     level["n_guesses"] = 0
     level["next_stamp"] = 0
-    if st.scalars[QUEUE_MODEL] >= ORDER_LIST:
+    if st.scalars[QUEUE_MODEL] == ORDER_LIST:
         join(st, level, level["known_lots"])
         level["next_stamp"] = 1
     keys[j] = key
@@ -109,6 +110,7 @@ def append_order(st, own_level, order_id, account, leaves, ahead, at_ns, exch_ns
     order["ahead_at_entry"] = ahead
     stand_at(st, slot, ahead)
     order["joined_stamp"] = level["next_stamp"]
+    order["joined_ns"] = st.scalars[LAST_DEPTH_NS]
     order["traded_ahead"] = 0.0
     order["cancelled_ahead"] = 0.0
     order["last_cancelled_ahead"] = 0.0

@@ -152,13 +152,20 @@ def late_print_reaches(st, slot, lots, back):
     return max(0, int(reached + 0.5)) if reached > 0.0 else 0
 
 
+@inlined
+def is_contested(st, slot, known):
+    """May lots that leave have stood on either side of the order, of `known` at its level?"""
+    last = st.orders[slot]["n_places"] - 1
+    return st.place_lots[last, slot] > 0.0 and st.place_lots[0, slot] < known
+
+
 @compiled
-def message_moves(st, slot, known, printed, cancelled, is_emptied):
+def message_moves(st, slot, known, printed, cancelled, is_emptied, is_touch):
     """A depth message includes `printed` of the order's window and shows `cancelled` lots gone besides.
 
     When it shows the level empty, the last print took the last of it: the cancels came before. Then prints
     may have reached us after all. Returns the lots that are due to the order by that.
-    known: lots of the level before both.
+    known: lots of the level before both. is_touch: it is the best price of its side.
     """
     order = st.orders[slot]
     cancels_first = is_emptied and printed > 0 and st.params[EMPTIED] >= 0.5
@@ -171,7 +178,7 @@ def message_moves(st, slot, known, printed, cancelled, is_emptied):
             n = put_place(st, n, lots - printed, weight)
             continue
         behind = max(0.0, known - first - ahead)
-        chance = chance_ahead(st, ahead, behind, float(cancelled))
+        chance = chance_ahead(st, ahead, behind, float(cancelled), is_touch)
         if chance > 0.0:
             n = put_place(st, n, max(0.0, ahead - cancelled) + first - printed, weight * chance)
         if chance < 1.0:

@@ -33,26 +33,26 @@ def trade_front(st, level, lots):
 
 
 @compiled
-def fade(st, level, lots):
+def fade(st, level, lots, at_ns, publish_ns, is_touch):
     """A drop of `lots` that no print explains: every guess may have been among those who left."""
     twins, hazards = 0.0, 0.0
     slot = level["newest"]
     while slot >= 0:
         guess = st.guesses[slot]
-        rate = hazard(st, guess) * guess["alive"]
+        rate = hazard(st, guess, at_ns, is_touch) * guess["alive"]
         hazards += rate * guess["lots"]
         if guess["lots"] == lots:
             twins += rate
         slot = guess["prev"]
     left = float(lots)
-    one = chance_of_one(st, twins, hazards, lots)
+    one = chance_of_one(st, twins, hazards, lots, publish_ns)
     if one > 0.0:
-        left -= fade_by(st, level, one / twins, lots)
+        left -= fade_by(st, level, one / twins, lots, at_ns, is_touch)
     for _ in range(ROUNDS):
-        hazards = hazard_of_all(st, level)
+        hazards = hazard_of_all(st, level, at_ns, is_touch)
         if left <= 1e-6 * lots or hazards <= 0.0:
             break
-        left -= fade_by(st, level, left / hazards, 0)
+        left -= fade_by(st, level, left / hazards, 0, at_ns, is_touch)
     slot = level["newest"]
     while slot >= 0:
         before = st.guesses[slot]["prev"]
@@ -62,26 +62,26 @@ def fade(st, level, lots):
 
 
 @inlined
-def hazard_of_all(st, level):
+def hazard_of_all(st, level, at_ns, is_touch):
     """Hazard of all lots of a level, as far as they stand."""
     total = 0.0
     slot = level["newest"]
     while slot >= 0:
         guess = st.guesses[slot]
-        total += hazard(st, guess) * guess["alive"] * guess["lots"]
+        total += hazard(st, guess, at_ns, is_touch) * guess["alive"] * guess["lots"]
         slot = guess["prev"]
     return total
 
 
 @inlined
-def fade_by(st, level, factor, only_lots):
+def fade_by(st, level, factor, only_lots, at_ns, is_touch):
     """Each guess, or each of `only_lots` if not 0, leaves at `factor` times its hazard. Returns lots gone."""
     gone = 0.0
     slot = level["newest"]
     while slot >= 0:
         guess = st.guesses[slot]
         if only_lots == 0 or guess["lots"] == only_lots:
-            cut = min(1.0, factor * hazard(st, guess)) * guess["alive"]
+            cut = min(1.0, factor * hazard(st, guess, at_ns, is_touch)) * guess["alive"]
             guess["alive"] -= cut
             gone += cut * guess["lots"]
         slot = guess["prev"]

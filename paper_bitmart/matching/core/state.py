@@ -47,6 +47,13 @@ N_GUESSES = 20
 PUBLISH_NS = 21  # least time between two depth messages: how long changes may wait to be published
 CUSTOM_SHARE = 22  # address of a user's own queue model, 0 = none; means nothing in another process
 N_SCALARS = 24
+WATCHED = 64
+"""Watched prices a side, by the last bits of the price (watched.py); a power of 2."""
+NO_PRICE = -1
+"""Price of a slot in which no level is watched."""
+SECOND_NS = 1_000_000_000
+LOG_FULL, LOG_ROWS = 32, 40
+"""Rows of a watched level's log at which it is played; rows that there are, since prints may come after."""
 PLACES_MAX = 12
 """Places in the queue that an order may have, at most (places.py)."""
 
@@ -63,6 +70,7 @@ ORDER_DTYPE = np.dtype(
         ("cancelled_ahead", np.float64),
         ("last_cancelled_ahead", np.float64),
         ("joined_stamp", np.int64),
+        ("joined_ns", np.int64),
         ("window_lots", np.int64),
         ("window_early_lots", np.int64),
         ("window_filled", np.int64),
@@ -76,8 +84,9 @@ ORDER_DTYPE = np.dtype(
     ],
     align=True,
 )
-"""A resting order. Of the prints at its price that no message includes yet: window_lots, of which
-window_early_lots happened before it arrived, and window_filled what they filled of it (model `places`)."""
+"""A resting order. joined_ns: venue time of the depth message that it found. Of the prints at its price that
+no message includes yet: window_lots, of which window_early_lots happened before it arrived, and window_filled
+what they filled of it (model `places`)."""
 OWN_LEVEL_DTYPE = np.dtype(
     [
         ("key", np.int64),
@@ -116,6 +125,34 @@ GUESS_DTYPE = np.dtype(
 
 Stamp 0: what stood there when the level was first looked at. born_ns: venue time of the message that showed
 it. alive: probability that it still stands (model `places`; 1 otherwise)."""
+WATCHED_DTYPE = np.dtype(
+    [
+        ("price", np.int64),
+        ("known_lots", np.int64),
+        ("included_lots", np.int64),
+        ("included_ns", np.int64),
+        ("next_stamp", np.int64),
+        ("oldest", np.int32),
+        ("newest", np.int32),
+        ("n_guesses", np.int32),
+        ("n_rows", np.int32),
+    ],
+    align=True,
+)
+"""A watched level. Its list of guessed orders is of the time when it showed known_lots, before the n_rows of
+log that came since; prints of included_ns that the list has not traded yet: included_lots."""
+LOG_DTYPE = np.dtype(
+    [
+        ("at_ns", np.int64),
+        ("lots", np.int64),
+        ("publish_ns", np.int32),
+        ("is_print", np.int8),
+        ("is_touch", np.int8),
+    ],
+    align=True,
+)
+"""What the depth message of at_ns says of a watched level: its size, or the prints there that it includes.
+publish_ns: State.scalars[PUBLISH_NS] then, at most a second."""
 TAKEN_DTYPE = np.dtype([("lots", np.int64), ("account", np.int32), ("next", np.int32)], align=True)
 """Displayed lots of one own level that one account has used up."""
 PENDING_DTYPE = np.dtype(
@@ -131,6 +168,7 @@ class State(NamedTuple):
     far_keys, far_sizes (2, F), n_far (2,): levels outside the window, keys ascending (best last).
     best (2,): best key of each side, window and far together.
     place_lots, place_weight (PLACES_MAX, O): the places that each order slot may have (places.py).
+    watched (2 * WATCHED,), watch_log (2 * WATCHED, LOG_ROWS): levels near the market (watched.py).
     own_keys (2, L), own_slots (2, L), n_own (2,): prices with own interest, keys ascending (best last).
     """
 
@@ -155,6 +193,8 @@ class State(NamedTuple):
     account_stamp: np.ndarray
     account_spent: np.ndarray
     reports: np.ndarray
+    watched: np.ndarray
+    watch_log: np.ndarray
     scratch_event: np.ndarray
     scratch_keys: np.ndarray
     scratch_sizes: np.ndarray
@@ -198,6 +238,8 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
         account_stamp=np.zeros(8, np.int64),
         account_spent=np.zeros(8, np.int64),
         reports=np.zeros(256, REPORT_DTYPE),
+        watched=unwatched(),
+        watch_log=np.zeros((2 * WATCHED, LOG_ROWS), LOG_DTYPE),
         scratch_event=np.zeros(1, EVENT_DTYPE),
         scratch_keys=np.zeros(128, np.int64),
         scratch_sizes=np.zeros(128, np.int64),
@@ -209,6 +251,15 @@ def new_state(*, window_ticks: int, published_levels: int, queue_model: int, par
     for name in POOLS:
         state = grow_pool(state, name, 16)
     return state
+
+
+def unwatched() -> np.ndarray:
+    """Slots of watched levels, none in use."""
+    watched = np.zeros(2 * WATCHED, WATCHED_DTYPE)
+    watched["price"] = NO_PRICE
+    watched["oldest"] = watched["newest"] = -1
+    watched["next_stamp"] = 1
+    return watched
 
 
 POOLS = {
@@ -241,6 +292,8 @@ RECORDS = {
     "guesses": GUESS_DTYPE,
     "pending": PENDING_DTYPE,
     "reports": REPORT_DTYPE,
+    "watched": WATCHED_DTYPE,
+    "watch_log": LOG_DTYPE,
     "scratch_event": EVENT_DTYPE,
 }
 """Arrays of records and their layouts, as the compiled core knows them."""
@@ -259,6 +312,23 @@ def copied_by_field(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     for name in dtype.names or ():
         copy[name] = array[name]
     return copy
+
+
+def with_packed_log(state: State) -> State:
+    """The same state with watch_log as one row after the other, of those in use only: for a checkpoint."""
+    return state._replace(watch_log=state.watch_log[_in_use(state)])
+
+
+def with_unpacked_log(state: State) -> State:
+    """The reverse of `with_packed_log`."""
+    log = np.zeros((2 * WATCHED, LOG_ROWS), LOG_DTYPE)
+    log[_in_use(state)] = state.watch_log
+    return state._replace(watch_log=log)
+
+
+def _in_use(state: State) -> np.ndarray:
+    used: np.ndarray = np.arange(LOG_ROWS) < state.watched["n_rows"][:, np.newaxis]
+    return used
 
 
 def grow_rows(state: State, size: int, *names: str) -> State:
