@@ -11,7 +11,7 @@ from typing import Any
 from paper_bitmart import __version__
 from paper_bitmart.backtest.tape import Tape, TapeError
 
-MARK = f"paper_bitmart checkpoint 2, version {__version__}"
+MARK = f"paper_bitmart checkpoint 3, version {__version__}"
 
 
 class CheckpointError(TapeError):

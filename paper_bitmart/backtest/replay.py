@@ -269,8 +269,11 @@ def _replay(options: ReplayOptions, progress: Callable[[Progress], None] | None)
                 market, schedule, venue, out,
                 balances=options.balances, journal=journal, fingerprint=fingerprint, progress=progress,
             )  # fmt: skip
-            if state is not None:
-                run.go_on_from(state)
+            if state is not None and options.state is not None:
+                try:
+                    run.go_on_from(state)
+                except ValueError as error:  # a state of another version of the program
+                    raise ResumeError(options.state, f"cannot be resumed: {error}") from error
             return _finish(run, options, orders)
 
 

@@ -235,10 +235,13 @@ class Matcher:
         """A matcher as dump() left it.
 
         Raises:
-            ValueError: `queue_model` is not the one that the state was dumped with.
+            ValueError: another version of the program dumped it, or `queue_model` is not the one of then.
         """
         buffer = io.BytesIO(zlib.decompress(blob))
-        arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
+        try:
+            arrays = [np.lib.format.read_array(buffer) for _ in range(len(state.State._fields) + 1)]
+        except ValueError as error:
+            raise ValueError("its matchers are of another version of this program") from error
         matcher = cls.__new__(cls)
         matcher._core = state.with_unpacked_log(state.with_aligned_records(state.State(*arrays[:-1])))
         matcher._waiting, matcher._waiting_events, matcher._is_quiet = [], 0, False

@@ -14,6 +14,7 @@ from paper_bitmart.exchange.fees import NO_FEES
 from paper_bitmart.exchange.journal import Journal
 from paper_bitmart.exchange.journal_error import JournalForeign
 from paper_bitmart.exchange.latency_choice import LatencyChoice
+from paper_bitmart.matching.matcher import Matcher
 
 
 def test_a_maker_waits_for_the_queue_and_a_taker_pays_the_displayed_price(tmp_path):
@@ -191,6 +192,19 @@ def test_lines_written_after_the_checkpoint_are_written_anew(tmp_path):
     resumed = files.out.read_bytes()
     files.run()
     assert resumed == files.out.read_bytes()
+
+
+def test_a_run_of_another_version_is_not_resumed_and_says_so(tmp_path, monkeypatch):
+    files = Files(tmp_path, orders=ORDERS)
+    state = tmp_path / "state"
+    files.run(state=state, until_ns=1_700_000_000_950_000_000)
+
+    def load(blob, **_):
+        raise ValueError("its matchers are of another version of this program")
+
+    monkeypatch.setattr(Matcher, "load", load)
+    with pytest.raises(ResumeError, match=r"state: cannot be resumed: its matchers are of another version"):
+        files.run(state=state, resume=True)
 
 
 class Killed(Exception):

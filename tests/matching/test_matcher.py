@@ -1,5 +1,7 @@
 """The matcher's face: time limits, commands on orders that are gone, checkpoints, integers of any size."""
 
+import zlib
+
 import numpy as np
 import pytest
 from by_hand import ASK, BID, BUY, IOC, SELL, Desk, array, book, event, level, ns, trade
@@ -9,7 +11,7 @@ from paper_bitmart.feed.events import EVENT_DTYPE, FeedState, Kind
 from paper_bitmart.matching import matcher as matcher_module
 from paper_bitmart.matching.core.state import UNKNOWN_AHEAD
 from paper_bitmart.matching.matcher import Matcher
-from paper_bitmart.matching.models import LOG, MODELS, ORDER_LIST, PLACES, POWER, QueueModel
+from paper_bitmart.matching.models import CONSERVATIVE, LOG, MODELS, ORDER_LIST, PLACES, POWER, QueueModel
 
 
 def test_process_stops_before_the_first_later_event():
@@ -126,6 +128,14 @@ def test_a_copy_of_a_dump_equals_it(model):
     assert copy.explain(1) == desk.matcher.explain(1)
     assert copy.drain().tobytes() == desk.matcher.drain().tobytes()
     assert copy.dump() == desk.matcher.dump()
+
+
+def test_a_dump_of_another_version_is_refused():
+    """One array fewer, as before decision 51."""
+    whole = zlib.decompress(Desk({100: 7}, {102: 3}).matcher.dump())
+    last = whole.rindex(b"\x93NUMPY")
+    with pytest.raises(ValueError, match="another version of this program"):
+        Matcher.load(zlib.compress(whole[:last]), queue_model=CONSERVATIVE)
 
 
 @pytest.mark.parametrize(
