@@ -28,7 +28,7 @@ def roomy_state(model: QueueModel, window_ticks: int) -> State:
     state = grow_rows(state, 4096, "far_keys", "far_sizes", "scratch_keys", "scratch_sizes", "reports")
     state = grow_rows(state, 4096, "pending", "touched", "own_keys", "own_slots")
     for pool in ("orders", "own_levels", "taken", "guesses"):
-        state = grow_pool(state, pool, 4096)
+        state = grow_pool(state, pool, 16_384)
     return state
 
 
