@@ -43,13 +43,20 @@ from paper_bitmart.matching.core.state import (
     key_of,
     snap,
 )
-from paper_bitmart.matching.core.watched import catch_up, note_print, note_size, stop_all, watch
+from paper_bitmart.matching.core.watched import (
+    ENTERED_WINDOW,
+    LEFT_WINDOW,
+    catch_up,
+    note_print,
+    note_size,
+    stop_all,
+    watch,
+)
 from paper_bitmart.matching.reports import Evidence
 
 OPPOSITE_QUOTE = int(Evidence.OPPOSITE_QUOTE)
 MARKET_PASSED = int(Evidence.MARKET_PASSED)
 PRINT_REACHED = int(Evidence.PRINT_REACHED)
-LEFT_WINDOW, ENTERED_WINDOW = 2, 4
 
 
 @inlined

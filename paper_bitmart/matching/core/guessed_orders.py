@@ -1,9 +1,10 @@
-"""The guessed order list of an own level: which orders of others stand there, as far as L2 data tell.
+"""A list of guessed orders: which orders of others stand at a level, as far as L2 data tell.
 
-An increase is one new order at the back. A print eats from the front. A drop that no print explains is the
-cancel of the youngest order of exactly that size, if there is one: orders are cancelled whole, and young
-orders are cancelled most. The guesses of a level always add up to its displayed size. Under the model
-`places` cancels and prints move probabilities instead: standing.py.
+An increase is one new order at the back. A print eats from the front. Under `order_list` every own level has
+such a list, and a drop that no print explains is the cancel of the youngest order of exactly that size, if
+there is one: orders are cancelled whole, and young orders are cancelled most; so the guesses always add up to
+the displayed size. Under `places` every watched level has one (watched.py), in which cancels and prints move
+probabilities instead (standing.py).
 """
 
 from paper_bitmart.matching.core.compiled import inlined
