@@ -15,7 +15,7 @@ from paper_bitmart.matching.core.places import HALF
 from paper_bitmart.matching.models import DEFAULT_MODEL, QueueModel
 from paper_bitmart.matching.reports import REPORT_DTYPE
 
-MAX_NS = (1 << 63) - 1
+MAX_INT64 = MAX_NS = (1 << 63) - 1
 WINDOW_TICKS = 16_384
 """Default width of the indexed window: BTC's 100 levels at a tick of 0.01 fit, at 290 kB a symbol."""
 WAITING_MAX = 512
@@ -127,7 +127,14 @@ class Matcher:
         order_type: 0 limit, 1 limit_maker, 2 ioc, 3 market. budget: for a market buy (size_lots = 0) the most
         tick*lots to spend, else 0. stp: 0 none, 1 cancel_maker, 2 cancel_taker, 3 cancel_both. Ids must be
         unique; accounts are small non-negative ints.
+
+        Raises:
+            OverflowError: a number does not fit int64; nothing was done.
         """
+        # A first call of the core would be compiled for such a number instead of refusing it.
+        numbers = (order_id, price_ticks, size_lots, budget)
+        if max(numbers) > MAX_INT64 or min(numbers) < -MAX_INT64:
+            raise OverflowError(f"order {order_id}: id, price, size and budget must fit int64")
         order = (order_id, account, side, order_type, price_ticks, size_lots, budget, stp, at_ns)
         slot = arrivals.arrive_if_room(self._state, *order)
         while slot == arrivals.NO_ROOM:
